@@ -1,0 +1,37 @@
+"""What a user can get wrong, and how we say it.
+
+Every message names what came, what was wanted and what to do. The core raises these; the app shows
+them in one place.
+"""
+
+
+class VLError(Exception):
+    """Something that the person in front of the screen can put right."""
+
+
+class ImageError(VLError):
+    """A picture that cannot be read or that the model cannot use."""
+
+
+class TextError(VLError):
+    """A question that is empty, too long or unreadable."""
+
+
+class ModelError(VLError):
+    """A model that is not covered, cannot be loaded or does not do what it says."""
+
+
+class TraceError(VLError):
+    """A trace, or a file that should hold one, that breaks its own rules."""
+
+
+class StatisticError(VLError):
+    """A head statistic that is registered or computed in a way that has no meaning."""
+
+
+class EmptySelectionError(VLError):
+    """A mean over nothing: none of the tokens was chosen."""
+
+
+class BudgetError(VLError):
+    """More memory asked for than the budget allows."""

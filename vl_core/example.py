@@ -1,0 +1,75 @@
+"""What a model is asked: a picture (or none), a text, and what belongs to them."""
+
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from vl_core.errors import TextError
+from vl_core.pictures import read_picture
+
+ImageSource = Image.Image | bytes | str | Path
+
+
+@dataclass(frozen=True)
+class Region:
+    """A place in the picture that is known beforehand, such as an object's box.
+
+    box: left, top, right, bottom in pixels of the picture as it was given.
+    span: first character and one past the last of the words in the text that name it, or None.
+    """
+
+    label: str
+    box: tuple[float, float, float, float]
+    span: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, init=False)
+class Example:
+    """A picture and a text, ready for any model.
+
+    image: a PIL picture, a path, the bytes of a file, or None for text alone. It is read at once
+    and kept as upright RGB. Raises ImageError for what is no readable picture and TextError for
+    an empty text.
+    """
+
+    image: Image.Image | None
+    text: str
+    regions: tuple[Region, ...] = ()
+    answer: str | None = None
+
+    def __init__(
+        self,
+        image: ImageSource | None,
+        text: str,
+        regions: tuple[Region, ...] = (),
+        answer: str | None = None,
+    ) -> None:
+        object.__setattr__(self, "image", None if image is None else read_picture(image))
+        object.__setattr__(self, "text", clean_text(text))
+        object.__setattr__(self, "regions", regions)
+        object.__setattr__(self, "answer", answer)
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Width and height of the picture in pixels, or None without one."""
+        return None if self.image is None else self.image.size
+
+
+def clean_text(text: str) -> str:
+    """The text on one line without control characters, so that what is shown is what was read.
+
+    Raises TextError if nothing readable is left.
+    """
+    spaced = "".join(" " if _is_control(character) else character for character in text)
+    cleaned = " ".join(unicodedata.normalize("NFC", spaced).split())
+    if not cleaned:
+        raise TextError("The question is empty. Type a question about the picture.")
+    return cleaned
+
+
+def _is_control(character: str) -> bool:
+    # Cc: control codes; Cs: halves of surrogate pairs that no encoder accepts. Format characters
+    # (Cf) stay: emoji sequences and right-to-left text need them.
+    return unicodedata.category(character) in {"Cc", "Cs"}

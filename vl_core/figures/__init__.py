@@ -1,0 +1,1 @@
+"""Arrays and labels in, Plotly figures out; the same figures serve page, export and notebook."""

@@ -1,0 +1,27 @@
+"""Colours and layout of every figure, in one place.
+
+Two colours keep one meaning everywhere: teal for words, orange for image patches.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+KIND_COLORS = {"text": "#0d9488", "image": "#ea580c", "special": "#64748b"}
+KIND_MARKS = {"text": "circle", "image": "square", "special": "diamond"}
+SEQUENTIAL = "Viridis"  # statistics of heads
+ATTENTION = "Magma"  # attention weights
+DIVERGING = "RdBu_r"  # z-scores: blue below the mean, red above
+
+
+def styled(figure: "go.Figure", title: str, height: int = 420) -> "go.Figure":
+    """The figure with our title, margins and a transparent background that suits light and dark."""
+    return figure.update_layout(
+        title={"text": title, "x": 0, "xanchor": "left"},
+        margin={"l": 48, "r": 16, "t": 48, "b": 44},
+        height=height,
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"family": "Source Sans, sans-serif"},
+    )

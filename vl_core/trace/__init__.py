@@ -1,0 +1,29 @@
+"""What one forward pass leaves behind, in one form for every architecture.
+
+A trace has streams (sequences of tokens with their hidden states) and stacks (the attention of a
+stream on itself or on another). Numpy only: a stored trace is read and drawn without torch.
+"""
+
+from vl_core.trace.blocks import Block, KeptQueriesKeys, KeptWeights
+from vl_core.trace.example import TracedExample
+from vl_core.trace.masks import Mask
+from vl_core.trace.provenance import Prediction, Provenance
+from vl_core.trace.stack import Stack, Weights
+from vl_core.trace.stream import Stream
+from vl_core.trace.tokens import TokenTable
+from vl_core.trace.whole import Trace
+
+__all__ = [
+    "Block",
+    "KeptQueriesKeys",
+    "KeptWeights",
+    "Mask",
+    "Prediction",
+    "Provenance",
+    "Stack",
+    "Stream",
+    "TokenTable",
+    "Trace",
+    "TracedExample",
+    "Weights",
+]

@@ -1,0 +1,105 @@
+"""One attention evaluation, kept either as its weights or as its queries and keys.
+
+Queries and keys take n x d where the weights take n x n, and any row of the weights follows from
+them in well under a millisecond. Nobody outside the stack knows which of the two was kept.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float16, Int
+
+from vl_core.arrays import AllowedKeys, LayerAttention
+from vl_core.errors import TraceError
+from vl_core.trace.masks import Mask
+
+
+@dataclass(frozen=True)
+class KeptWeights:
+    """The weights themselves, head x query x key in float16, with the mask they obeyed."""
+
+    values: Float16[np.ndarray, "head query key"]
+    mask: Mask = field(default_factory=Mask)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Heads, queries, keys."""
+        heads, queries, keys = self.values.shape
+        return heads, queries, keys
+
+    def rows(self, heads: slice, queries: slice) -> LayerAttention:
+        """Weights of the chosen heads and queries on all keys, float32, rows summing to one."""
+        weights = self.values[heads, queries].astype(np.float32)
+        # float16 rounds each weight; without this a row of many keys sums to 1 +- 1e-3.
+        total = weights.sum(axis=-1, keepdims=True)
+        return np.divide(weights, total, out=weights, where=total > 0)
+
+
+@dataclass(frozen=True)
+class KeptQueriesKeys:
+    """Queries (head x query x dim) and keys (key head x key x dim) in float16.
+
+    Keys are centred per head, which leaves the softmax as it is and keeps float16 exact where a
+    model adds a large bias to them. Several query heads may share one key head. Scores are
+    `queries @ keys * scaling`, bent by `softcap * tanh(scores / softcap)` where there is one.
+    """
+
+    queries: Float16[np.ndarray, "head query dim"]
+    keys: Float16[np.ndarray, "key_head key dim"]
+    scaling: float
+    softcap: float | None = None
+    mask: Mask = field(default_factory=Mask)
+
+    def __post_init__(self) -> None:
+        if len(self.queries) % len(self.keys):
+            raise TraceError(
+                f"{len(self.queries)} query heads cannot share {len(self.keys)} key heads"
+            )
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Heads, queries, keys."""
+        return len(self.queries), self.queries.shape[1], self.keys.shape[1]
+
+    def rows(self, heads: slice, queries: slice) -> LayerAttention:
+        """Weights of the chosen heads and queries on all keys, float32, rows summing to one."""
+        n_heads, n_queries, n_keys = self.shape
+        chosen = np.arange(*heads.indices(n_heads))
+        asked = self.queries[chosen, queries].astype(np.float32) * np.float32(self.scaling)
+        keys = self.keys[chosen // (n_heads // len(self.keys))].astype(np.float32)
+        scores = asked @ keys.transpose(0, 2, 1)
+        if self.softcap is not None:
+            scores = self.softcap * np.tanh(scores / np.float32(self.softcap))
+        return _softmax(scores, self.mask.rows(queries, n_queries, n_keys))
+
+
+def _softmax(scores: LayerAttention, allowed: AllowedKeys) -> LayerAttention:
+    """Softmax over the allowed keys; a row without any is all zero."""
+    scores = np.where(allowed, scores, np.float32(-np.inf))
+    highest = scores.max(axis=-1, keepdims=True)
+    weights = np.exp(scores - np.where(np.isfinite(highest), highest, 0))
+    total = weights.sum(axis=-1, keepdims=True)
+    return np.divide(weights, total, out=weights, where=total > 0)
+
+
+@dataclass(frozen=True)
+class Block:
+    """One evaluation: these query positions of the stack look at these key positions.
+
+    A layer with windows has one block for each window; most layers have a single one.
+    """
+
+    query_positions: Int[np.ndarray, "query"]
+    key_positions: Int[np.ndarray, "key"]
+    kept: KeptWeights | KeptQueriesKeys
+
+    def __post_init__(self) -> None:
+        wanted = self.kept.shape[1:]
+        came = (len(self.query_positions), len(self.key_positions))
+        if came != wanted:
+            raise TraceError(
+                f"positions of {came[0]} queries and {came[1]} keys for weights of "
+                f"{wanted[0]} queries x {wanted[1]} keys"
+            )
+        for array in (self.query_positions, self.key_positions):
+            array.flags.writeable = False

@@ -1,0 +1,253 @@
+"""Traces on disk: one safetensors file, arrays beside JSON metadata, no pickle."""
+
+import io
+import json
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save as to_bytes
+
+from vl_core.errors import TraceError, VLError
+from vl_core.example import Region
+from vl_core.trace.blocks import Block, KeptQueriesKeys, KeptWeights
+from vl_core.trace.example import TracedExample
+from vl_core.trace.masks import Mask
+from vl_core.trace.provenance import Prediction, Provenance
+from vl_core.trace.stack import Stack
+from vl_core.trace.stream import Stream
+from vl_core.trace.tokens import TokenTable
+
+if TYPE_CHECKING:
+    from vl_core.trace.whole import Trace
+
+FORMAT = "vl-interpret-trace"
+VERSION = 1  # raise it with every change of the layout below
+
+Arrays = dict[str, np.ndarray]
+JSON = dict[str, Any]
+
+
+def save(trace: "Trace", path: Path) -> None:
+    """Write the trace beside its place and move it there, so that no half file is ever seen."""
+    content = encoded(trace)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def encoded(trace: "Trace") -> bytes:
+    """The bytes of the file."""
+    arrays: Arrays = {}
+    description = {
+        "example": _pack_example(trace.example, arrays),
+        "streams": [_pack_stream(stream, arrays) for stream in trace.streams.values()],
+        "stacks": [_pack_stack(stack, arrays) for stack in trace.stacks.values()],
+        "prediction": asdict(trace.prediction),
+        "provenance": asdict(trace.provenance),
+    }
+    metadata = {"format": FORMAT, "version": str(VERSION), "trace": json.dumps(description)}
+    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    return bytes(to_bytes(contiguous, metadata))
+
+
+def load(path: Path) -> "Trace":
+    """Read a trace; raises TraceError for what is none, is damaged or is of another version."""
+    from vl_core.trace.whole import Trace  # noqa: PLC0415 the class that this file stores
+
+    try:
+        description, arrays = _read(path)
+        example = _unpack_example(description["example"], arrays)
+        streams = {d["name"]: _unpack_stream(d, arrays) for d in description["streams"]}
+        stacks = {
+            d["name"]: _unpack_stack(d, arrays, streams, example.regions)
+            for d in description["stacks"]
+        }
+        prediction = description["prediction"]
+        return Trace(
+            example,
+            streams,
+            stacks,
+            Prediction(prediction["kind"], tuple((t, p) for t, p in prediction["top"])),
+            Provenance(**description["provenance"]),
+        )
+    except VLError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OSError) as error:
+        raise TraceError(
+            f"{path.name} is damaged ({type(error).__name__}: {error}). Analyse the example again."
+        ) from error
+
+
+def _read(path: Path) -> tuple[JSON, Arrays]:
+    try:
+        with safe_open(path, framework="np") as file:
+            metadata = file.metadata() or {}
+            _check_format(path, metadata)
+            return json.loads(metadata["trace"]), {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118 no mapping
+    except (SafetensorError, OSError) as error:
+        raise TraceError(
+            f"{path.name} is no trace that can be read ({error}). Analyse the example again."
+        ) from error
+
+
+def _check_format(path: Path, metadata: Mapping[str, str]) -> None:
+    if metadata.get("format") != FORMAT:
+        raise TraceError(f"{path.name} is a safetensors file, but not a trace of this tool")
+    if metadata.get("version") != str(VERSION):
+        raise TraceError(
+            f"{path.name} has format version {metadata.get('version')}, this program reads "
+            f"{VERSION}. Analyse the example again."
+        )
+
+
+def _pack_example(example: TracedExample, arrays: Arrays) -> JSON:
+    for name in ("image", "picture"):
+        picture = getattr(example, name)
+        if picture is not None:
+            arrays[f"example.{name}"] = _png(picture)
+    return {
+        "text": example.text,
+        "original_size": example.original_size,
+        "regions": [asdict(region) for region in example.regions],
+        "answer": example.answer,
+    }
+
+
+def _unpack_example(description: JSON, arrays: Arrays) -> TracedExample:
+    size = description["original_size"]
+    return TracedExample(
+        description["text"],
+        _picture(arrays.get("example.image")),
+        _picture(arrays.get("example.picture")),
+        None if size is None else (size[0], size[1]),
+        tuple(
+            Region(r["label"], tuple(r["box"]), None if r["span"] is None else tuple(r["span"]))
+            for r in description["regions"]
+        ),
+        description["answer"],
+    )
+
+
+def _png(picture: Image.Image) -> np.ndarray:
+    content = io.BytesIO()
+    picture.save(content, "PNG")
+    return np.frombuffer(content.getvalue(), np.uint8)
+
+
+def _picture(content: np.ndarray | None) -> Image.Image | None:
+    if content is None:
+        return None
+    picture = Image.open(io.BytesIO(content.tobytes()), formats=("PNG",))
+    picture.load()
+    return picture
+
+
+def _pack_stream(stream: Stream, arrays: Arrays) -> JSON:
+    prefix = f"stream.{stream.name}"
+    tokens = stream.tokens
+    arrays |= {
+        f"{prefix}.states": stream.packed_states,
+        f"{prefix}.scales": stream.scales,
+        f"{prefix}.boxes": tokens.boxes,
+        f"{prefix}.spans": tokens.spans,
+        f"{prefix}.is_padding": tokens.is_padding,
+        f"{prefix}.is_unknown": tokens.is_unknown,
+    }
+    return {"name": stream.name, "texts": tokens.texts, "kinds": tokens.kinds}
+
+
+def _unpack_stream(description: JSON, arrays: Arrays) -> Stream:
+    prefix = f"stream.{description['name']}"
+    tokens = TokenTable(
+        tuple(description["texts"]),
+        tuple(description["kinds"]),
+        *(arrays[f"{prefix}.{name}"] for name in ("boxes", "spans", "is_padding", "is_unknown")),
+    )
+    states, scales = arrays[f"{prefix}.states"], arrays[f"{prefix}.scales"]
+    return Stream(description["name"], tokens, states, scales)
+
+
+def _pack_stack(stack: Stack, arrays: Arrays) -> JSON:
+    prefix = f"stack.{stack.name}"
+    for key, values in stack.head_stats.items():
+        arrays[f"{prefix}.head_stats.{key}"] = values
+    return {
+        "name": stack.name,
+        "query_stream": stack.query_stream,
+        "key_stream": stack.key_stream,
+        "layers": stack.layers,
+        "head_stats": list(stack.head_stats),
+        "blocks": [
+            [_pack_block(block, f"{prefix}.{i}.{j}", arrays) for j, block in enumerate(layer)]
+            for i, layer in enumerate(stack.blocks)
+        ],
+    }
+
+
+def _unpack_stack(
+    description: JSON,
+    arrays: Arrays,
+    streams: Mapping[str, Stream],
+    regions: tuple[Region, ...],
+) -> Stack:
+    prefix = f"stack.{description['name']}"
+    return Stack(
+        description["name"],
+        description["query_stream"],
+        description["key_stream"],
+        streams[description["query_stream"]].tokens,
+        streams[description["key_stream"]].tokens,
+        tuple(description["layers"]),
+        tuple(
+            tuple(_unpack_block(d, f"{prefix}.{i}.{j}", arrays) for j, d in enumerate(layer))
+            for i, layer in enumerate(description["blocks"])
+        ),
+        {key: arrays[f"{prefix}.head_stats.{key}"] for key in description["head_stats"]},
+        regions,
+    )
+
+
+def _pack_block(block: Block, prefix: str, arrays: Arrays) -> JSON:
+    arrays[f"{prefix}.query_positions"] = block.query_positions
+    arrays[f"{prefix}.key_positions"] = block.key_positions
+    kept, mask = block.kept, block.kept.mask
+    for name in ("is_padding", "allowed"):
+        if getattr(mask, name) is not None:
+            arrays[f"{prefix}.{name}"] = getattr(mask, name)
+    description: JSON = {"mask": {n: getattr(mask, n) for n in ("kind", "offset", "window")}}
+    if isinstance(kept, KeptWeights):
+        arrays[f"{prefix}.weights"] = kept.values
+        return description
+    arrays[f"{prefix}.queries"] = kept.queries
+    arrays[f"{prefix}.keys"] = kept.keys
+    return description | {"scaling": kept.scaling, "softcap": kept.softcap}
+
+
+def _unpack_block(description: JSON, prefix: str, arrays: Arrays) -> Block:
+    get: Callable[[str], np.ndarray | None] = lambda name: arrays.get(f"{prefix}.{name}")  # noqa: E731 short and local
+    mask = Mask(**description["mask"], is_padding=get("is_padding"), allowed=get("allowed"))
+    weights = get("weights")
+    kept: KeptWeights | KeptQueriesKeys
+    if weights is not None:
+        kept = KeptWeights(weights, mask)
+    else:
+        kept = KeptQueriesKeys(
+            arrays[f"{prefix}.queries"],
+            arrays[f"{prefix}.keys"],
+            description["scaling"],
+            description["softcap"],
+            mask,
+        )
+    return Block(arrays[f"{prefix}.query_positions"], arrays[f"{prefix}.key_positions"], kept)

@@ -1,0 +1,51 @@
+"""Which keys a query may look at, as a description: it takes no room of query x key."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from vl_core.arrays import AllowedKeys, KeyMask
+from vl_core.errors import TraceError
+
+MaskKind = Literal["full", "causal", "sliding", "explicit"]
+
+
+@dataclass(frozen=True)
+class Mask:
+    """Which keys each query of a block may look at.
+
+    full: all of them. causal: those not after the query; `offset` is the place of query 0 among
+    the keys. sliding: causal, and at most `window` keys back, the query's own included. explicit:
+    what `allowed` says. Keys in `is_padding` are never allowed.
+    """
+
+    kind: MaskKind = "full"
+    offset: int = 0
+    window: int | None = None
+    is_padding: KeyMask | None = None
+    allowed: AllowedKeys | None = None
+
+    def __post_init__(self) -> None:
+        if (self.kind == "sliding") != (self.window is not None):
+            raise TraceError(f"a {self.kind} mask with window {self.window}")
+        if (self.kind == "explicit") != (self.allowed is not None):
+            raise TraceError(
+                f"a {self.kind} mask with{'' if self.allowed is not None else 'out'} "
+                "a table of allowed keys"
+            )
+
+    def rows(self, queries: slice, n_queries: int, n_keys: int) -> AllowedKeys:
+        """For each of the chosen queries, which keys it may look at."""
+        chosen = np.arange(*queries.indices(n_queries))
+        allowed = self._structure(chosen, np.arange(n_keys))
+        return allowed if self.is_padding is None else allowed & ~self.is_padding
+
+    def _structure(self, queries: np.ndarray, keys: np.ndarray) -> AllowedKeys:
+        if self.allowed is not None:
+            return self.allowed[queries]
+        steps_back = queries[:, None] + self.offset - keys
+        if self.kind == "full":
+            return np.ones(steps_back.shape, bool)
+        allowed = steps_back >= 0
+        return allowed if self.window is None else allowed & (steps_back < self.window)

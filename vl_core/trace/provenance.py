@@ -1,0 +1,46 @@
+"""Where a trace comes from, and how far it can be trusted."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from vl_core.errors import TraceError
+
+PredictionKind = Literal["answer", "candidates", "similarity", "text"]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the model said.
+
+    kind: "answer" from a fixed list, "candidates" that were given, "similarity" of picture and
+    text, or generated "text". top: the likeliest first, each with its probability (0..1); for a
+    similarity the cosine (-1..1), for generated text the probability of each token in turn.
+    """
+
+    kind: PredictionKind
+    top: tuple[tuple[str, float], ...]
+
+    def __post_init__(self) -> None:
+        if not self.top:
+            raise TraceError("a prediction without a single answer")
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Which model made a trace, from what, with which libraries, and how faithfully.
+
+    fidelity: named differences, 0 is perfect. weights_vs_eager and output_on_off are measured
+    when the model is loaded; row_reconstruction on each run: how far weights times values are
+    from the layer's own attention output, relative, on sampled rows.
+    """
+
+    model_id: str
+    revision: str
+    weights_hash: str
+    family: str
+    dtype: str
+    device: str
+    versions: Mapping[str, str]
+    preprocessing: Mapping[str, Any]
+    fidelity: Mapping[str, float] = field(default_factory=dict)

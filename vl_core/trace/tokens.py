@@ -1,0 +1,97 @@
+"""Which position of a stream is which word, patch or special token, and where it lies."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from vl_core.arrays import Boxes, Centres, Spans, TokenMask
+from vl_core.errors import TraceError
+
+KINDS = ("text", "image", "special")
+
+
+@dataclass(frozen=True)
+class TokenTable:
+    """The tokens of one stream, in the model's own order.
+
+    texts: what each token is called on screen. kinds: "text", "image" or "special" for each.
+    boxes: left, top, right, bottom of a patch in pixels of the original picture; nan without a
+    place. spans: the characters of the example's text that a token stands for; -1 without any.
+    is_padding: positions that only fill up a batch. is_unknown: words outside the vocabulary.
+    """
+
+    texts: tuple[str, ...]
+    kinds: tuple[str, ...]
+    boxes: Boxes
+    spans: Spans
+    is_padding: TokenMask
+    is_unknown: TokenMask
+
+    def __post_init__(self) -> None:
+        count = len(self.texts)
+        for name in ("kinds", "boxes", "spans", "is_padding", "is_unknown"):
+            found = len(getattr(self, name))
+            if found != count:
+                raise TraceError(f"{found} {name} for {count} token texts; one each is wanted")
+        strange = sorted(set(self.kinds) - set(KINDS))
+        if strange:
+            raise TraceError(f"token kinds {strange}; only {', '.join(KINDS)} exist")
+        for array in (self.boxes, self.spans, self.is_padding, self.is_unknown):
+            array.flags.writeable = False  # every visitor shares this one object
+
+    @classmethod
+    def of(
+        cls,
+        texts: Sequence[str],
+        kinds: Sequence[str],
+        boxes: Boxes | None = None,
+        spans: Spans | None = None,
+        is_padding: TokenMask | None = None,
+        is_unknown: TokenMask | None = None,
+    ) -> "TokenTable":
+        """A table in which what is not given is absent: no boxes, no spans, nothing padded."""
+        count = len(texts)
+        return cls(
+            tuple(texts),
+            tuple(kinds),
+            np.full((count, 4), np.nan) if boxes is None else boxes,
+            np.full((count, 2), -1) if spans is None else spans,
+            np.zeros(count, bool) if is_padding is None else is_padding,
+            np.zeros(count, bool) if is_unknown is None else is_unknown,
+        )
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    @cached_property
+    def is_text(self) -> TokenMask:
+        """Words of the example's text; padding is none of them."""
+        return self._is("text")
+
+    @cached_property
+    def is_image(self) -> TokenMask:
+        """Patches of the picture; padding is none of them."""
+        return self._is("image")
+
+    @cached_property
+    def is_special(self) -> TokenMask:
+        """Class, separator and other tokens the model adds; padding is none of them."""
+        return self._is("special")
+
+    def _is(self, kind: str) -> TokenMask:
+        return (np.array(self.kinds) == kind) & ~self.is_padding
+
+    @cached_property
+    def centres(self) -> Centres:
+        """Centre x and y of each patch, in patches: the median patch is one wide and one high.
+
+        token x 2; nan without a place.
+        """
+        sizes = self.boxes[:, 2:] - self.boxes[:, :2]
+        middles = (self.boxes[:, 2:] + self.boxes[:, :2]) / 2
+        has_place = ~np.isnan(middles).any(axis=1)
+        if not has_place.any():
+            return middles
+        return np.asarray(middles / np.median(sizes[has_place], axis=0))

@@ -1,0 +1,69 @@
+"""All that one forward pass left, read-only."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from vl_core.errors import TraceError
+from vl_core.trace import files
+from vl_core.trace.example import TracedExample
+from vl_core.trace.provenance import Prediction, Provenance
+from vl_core.trace.stack import Stack
+from vl_core.trace.stream import Stream
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One forward pass: the example, streams of tokens, stacks of attention, the prediction.
+
+    Raises TraceError if the parts contradict each other.
+    """
+
+    example: TracedExample
+    streams: Mapping[str, Stream]
+    stacks: Mapping[str, Stack]
+    prediction: Prediction
+    provenance: Provenance
+
+    def __post_init__(self) -> None:
+        for name, stack in self.stacks.items():
+            for role in ("query", "key"):
+                self._check_tokens(name, stack, role)
+        for name, stream in self.streams.items():
+            self._check_boxes(name, stream)
+
+    def _check_tokens(self, name: str, stack: Stack, role: str) -> None:
+        stream_name = getattr(stack, f"{role}_stream")
+        if stream_name not in self.streams:
+            raise TraceError(
+                f"stack {name} has the {role} stream {stream_name}; "
+                f"the trace has {', '.join(self.streams)}"
+            )
+        table = stack.queries if role == "query" else stack.keys
+        if table is not self.streams[stream_name].tokens:
+            raise TraceError(f"stack {name} and stream {stream_name} differ in their tokens")
+
+    def _check_boxes(self, name: str, stream: Stream) -> None:
+        boxes = stream.tokens.boxes[~np.isnan(stream.tokens.boxes).any(axis=1)]
+        if not boxes.size:
+            return
+        if self.example.original_size is None:
+            raise TraceError(f"stream {name} has patches, but the example has no picture")
+        width, height = self.example.original_size
+        limits = np.array([width, height, width, height])
+        # A hundredth of a pixel covers the rounding of boxes that end at the picture's edge.
+        if (boxes < -0.01).any() or (boxes > limits + 0.01).any():
+            raise TraceError(
+                f"stream {name}: a patch lies outside the picture of {width} x {height} pixels"
+            )
+
+    def save(self, path: str | Path) -> None:
+        """Write the trace as one safetensors file, whole or not at all."""
+        files.save(self, Path(path))
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Trace":
+        """Read a trace; raises TraceError for what is none, is damaged or is of another version."""
+        return files.load(Path(path))
