@@ -1,6 +1,41 @@
-"""The core of VL-InterpreT: run a vision-language model, keep what happened, measure it."""
+"""The core of VL-InterpreT: run a vision-language model, keep what happened, measure it.
+
+    model = vl_core.load("embedded")
+    trace = model.trace(vl_core.Example("picture.png", "what color is the star?"))
+
+It serves the app, a notebook and the command line alike. Data runs one way: example -> family ->
+trace -> statistic -> figure. The rooms:
+
+example, pictures   what a model is asked, and reading pictures safely
+trace               what one run left: streams of tokens, stacks of attention; files
+arrays, errors      the shapes, named once; what a user can get wrong
+model               load a checkpoint, run it, get a trace
+families            one adapter for each architecture: geometry and prediction
+capture             running a model and keeping what its attention did, unchanged and checked
+head_stats          a stack -> one number for each head
+projection          hidden states -> two dimensions
+neighbours          nearest tokens in the full space, and the gap between modalities
+figures             arrays -> Plotly figures
+store               traces on disk, keyed by content
+wire                attention as bytes for the browser
+datasets            scenes of our own and other sources of examples
+"""
+
+from typing import TYPE_CHECKING
 
 from vl_core.example import Example, Region
 from vl_core.trace import Trace
 
-__all__ = ["Example", "Region", "Trace"]
+if TYPE_CHECKING:
+    from vl_core.model import Model
+
+__version__ = "0.1.0"
+__all__ = ["Example", "Region", "Trace", "__version__", "load"]
+
+
+def load(name: str = "embedded") -> "Model":
+    """The embedded model, or the checkpoint in a local folder; see vl_core.model.load."""
+    # Here and not above: importing the core must not import torch.
+    from vl_core import model  # noqa: PLC0415
+
+    return model.load(name)

@@ -21,6 +21,10 @@ class KeptWeights:
     values: Float16[np.ndarray, "head query key"]
     mask: Mask = field(default_factory=Mask)
 
+    def __post_init__(self) -> None:
+        self.mask.check(*self.shape[1:])
+        self.values.flags.writeable = False  # every visitor shares this one object
+
     @property
     def shape(self) -> tuple[int, int, int]:
         """Heads, queries, keys."""
@@ -45,16 +49,23 @@ class KeptQueriesKeys:
     """
 
     queries: Float16[np.ndarray, "head query dim"]
-    keys: Float16[np.ndarray, "key_head key dim"]
+    keys: Float16[np.ndarray, "key_head key key_dim"]
     scaling: float
     softcap: float | None = None
     mask: Mask = field(default_factory=Mask)
 
     def __post_init__(self) -> None:
-        if len(self.queries) % len(self.keys):
+        if not len(self.keys) or len(self.queries) % len(self.keys):
             raise TraceError(
                 f"{len(self.queries)} query heads cannot share {len(self.keys)} key heads"
             )
+        if self.queries.shape[2] != self.keys.shape[2]:
+            raise TraceError(
+                f"queries of {self.queries.shape[2]} dimensions for keys of {self.keys.shape[2]}"
+            )
+        self.mask.check(*self.shape[1:])
+        for array in (self.queries, self.keys):
+            array.flags.writeable = False
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -2,8 +2,8 @@
 
 import io
 import json
-import os
-import tempfile
+import secrets
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +16,7 @@ from safetensors.numpy import save as to_bytes
 
 from vl_core.errors import TraceError, VLError
 from vl_core.example import Region
+from vl_core.pictures import MAX_PIXELS
 from vl_core.trace.blocks import Block, KeptQueriesKeys, KeptWeights
 from vl_core.trace.example import TracedExample
 from vl_core.trace.masks import Mask
@@ -37,13 +38,12 @@ JSON = dict[str, Any]
 def save(trace: "Trace", path: Path) -> None:
     """Write the trace beside its place and move it there, so that no half file is ever seen."""
     content = encoded(trace)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(name).replace(path)
+        partial.write_bytes(content)
+        partial.replace(path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
         raise
 
 
@@ -57,9 +57,25 @@ def encoded(trace: "Trace") -> bytes:
         "prediction": asdict(trace.prediction),
         "provenance": asdict(trace.provenance),
     }
-    metadata = {"format": FORMAT, "version": str(VERSION), "trace": json.dumps(description)}
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    text = json.dumps(description)
+    metadata = {
+        "format": FORMAT,
+        "version": str(VERSION),
+        "trace": text,
+        "checksum": _checksum(text, contiguous),
+    }
     return bytes(to_bytes(contiguous, metadata))
+
+
+def _checksum(description: str, arrays: Arrays) -> str:
+    """Changes with any byte of the contents: it finds damage, not malice."""
+    total = zlib.crc32(description.encode())
+    for name in sorted(arrays):
+        array = arrays[name]
+        total = zlib.crc32(f"{name} {array.dtype} {array.shape}".encode(), total)
+        total = zlib.crc32(array.data, total)
+    return f"{total:08x}"
 
 
 def load(path: Path) -> "Trace":
@@ -84,7 +100,8 @@ def load(path: Path) -> "Trace":
         )
     except VLError:
         raise
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OSError) as error:
+    except Exception as error:
+        # A file from elsewhere can break any assumption, in a way that no list foresees.
         raise TraceError(
             f"{path.name} is damaged ({type(error).__name__}: {error}). Analyse the example again."
         ) from error
@@ -95,16 +112,21 @@ def _read(path: Path) -> tuple[JSON, Arrays]:
         with safe_open(path, framework="np") as file:
             metadata = file.metadata() or {}
             _check_format(path, metadata)
-            return json.loads(metadata["trace"]), {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118 no mapping
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 no mapping
     except (SafetensorError, OSError) as error:
         raise TraceError(
             f"{path.name} is no trace that can be read ({error}). Analyse the example again."
         ) from error
+    if _checksum(metadata["trace"], arrays) != metadata.get("checksum"):
+        raise TraceError(
+            f"{path.name} is damaged: its checksum differs. Analyse the example again."
+        )
+    return json.loads(metadata["trace"]), arrays
 
 
 def _check_format(path: Path, metadata: Mapping[str, str]) -> None:
     if metadata.get("format") != FORMAT:
-        raise TraceError(f"{path.name} is a safetensors file, but not a trace of this tool")
+        raise TraceError(f"{path.name} is a safetensors file, but not a trace of this tool.")
     if metadata.get("version") != str(VERSION):
         raise TraceError(
             f"{path.name} has format version {metadata.get('version')}, this program reads "
@@ -150,6 +172,8 @@ def _picture(content: np.ndarray | None) -> Image.Image | None:
     if content is None:
         return None
     picture = Image.open(io.BytesIO(content.tobytes()), formats=("PNG",))
+    if picture.width * picture.height > MAX_PIXELS:
+        raise ValueError(f"a picture of {picture.width} x {picture.height} pixels")
     picture.load()
     return picture
 

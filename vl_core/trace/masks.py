@@ -1,7 +1,7 @@
 """Which keys a query may look at, as a description: it takes no room of query x key."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -27,6 +27,8 @@ class Mask:
     allowed: AllowedKeys | None = None
 
     def __post_init__(self) -> None:
+        if self.kind not in get_args(MaskKind):
+            raise TraceError(f"a {self.kind} mask; there are {', '.join(get_args(MaskKind))}")
         if (self.kind == "sliding") != (self.window is not None):
             raise TraceError(f"a {self.kind} mask with window {self.window}")
         if (self.kind == "explicit") != (self.allowed is not None):
@@ -34,6 +36,16 @@ class Mask:
                 f"a {self.kind} mask with{'' if self.allowed is not None else 'out'} "
                 "a table of allowed keys"
             )
+
+    def check(self, n_queries: int, n_keys: int) -> None:
+        """Raise TraceError unless the mask fits attention of this size."""
+        if self.allowed is not None and self.allowed.shape != (n_queries, n_keys):
+            raise TraceError(
+                f"a mask of {' x '.join(map(str, self.allowed.shape))} for attention of "
+                f"{n_queries} queries x {n_keys} keys"
+            )
+        if self.is_padding is not None and len(self.is_padding) != n_keys:
+            raise TraceError(f"padding of {len(self.is_padding)} keys for {n_keys} keys")
 
     def rows(self, queries: slice, n_queries: int, n_keys: int) -> AllowedKeys:
         """For each of the chosen queries, which keys it may look at."""

@@ -4,13 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from vl_core.arrays import AllowedKeys, Attention, HeadMap, LayerAttention
 from vl_core.errors import BudgetError, TraceError
 from vl_core.example import Region
 from vl_core.trace.blocks import Block, KeptWeights
 from vl_core.trace.tokens import TokenTable
+
+Index = int | np.integer | slice
 
 WHOLE_BUDGET = 256 * 2**20  # bytes: what np.asarray(stack.weights) may form at once
 
@@ -58,12 +60,11 @@ class Stack:
                     f"stack {self.name}, layer {number}: {block.kept.shape[0]} heads where the "
                     f"first layer has {self.n_heads}"
                 )
-            if block.key_positions.max(initial=-1) >= len(self.keys):
-                raise TraceError(f"stack {self.name}, layer {number}: a key beyond the last token")
-            if block.query_positions.max(initial=-1) >= len(self.queries):
-                raise TraceError(f"stack {self.name}, layer {number}: a query beyond the last one")
+            where = f"stack {self.name}, layer {number}"
+            _check_positions(f"{where}: a query", block.query_positions, len(self.queries))
+            _check_positions(f"{where}: a key", block.key_positions, len(self.keys))
+            _check_rows(where, block)
             seen[block.query_positions] += 1
-            _check_rows(f"stack {self.name}, layer {number}", block)
         if (seen != 1).any():
             raise TraceError(
                 f"stack {self.name}, layer {number}: query {int((seen != 1).argmax())} is looked "
@@ -96,18 +97,40 @@ class Stack:
         return table
 
 
+def _check_positions(what: str, positions: Int[np.ndarray, "token"], count: int) -> None:
+    """Each position is one of the stream's tokens, and none comes twice in a block."""
+    for wrong in positions[(positions < 0) | (positions >= count)]:
+        raise TraceError(f"{what} at position {wrong}, but there are {count} tokens, from 0")
+    if len(np.unique(positions)) < len(positions):
+        raise TraceError(f"{what} comes twice in one block")
+
+
 def _check_rows(where: str, block: Block) -> None:
-    """Kept weights are distributions: finite, and each row sums to one or, all masked, to zero."""
-    if not isinstance(block.kept, KeptWeights):
-        for name in ("queries", "keys"):
-            if not np.isfinite(getattr(block.kept, name)).all():
-                raise TraceError(f"{where}: {name} that are not finite")
+    """Nothing infinite, and kept weights are distributions over the keys that are allowed."""
+    if isinstance(block.kept, KeptWeights):
+        _check_weights(where, block.kept)
         return
-    sums = block.kept.values.astype(np.float32).sum(axis=-1)
+    for name in ("queries", "keys"):
+        if not np.isfinite(getattr(block.kept, name)).all():
+            raise TraceError(f"{where}: {name} that are not finite")
+
+
+def _check_weights(where: str, kept: KeptWeights) -> None:
+    """Each row sums to one; that of a query with no key at all may hold anything or nothing."""
+    if not np.isfinite(kept.values).all():
+        raise TraceError(f"{where}: weights that are not finite")
+    _, n_queries, n_keys = kept.shape
+    allowed = kept.mask.rows(slice(None), n_queries, n_keys)
+    weights = kept.values[:, allowed.any(axis=1)].astype(np.float32)
+    sums = weights.sum(axis=-1)
     # float16 rounds each weight by at most half a thousandth of itself, so a sum by no more.
-    if not ((abs(sums - 1) < 2e-3) | (sums == 0)).all():
-        worst = float(sums.flat[np.nan_to_num(abs(sums - 1), nan=np.inf).argmax()])
-        raise TraceError(f"{where}: a row of attention sums to {worst:.4f}, wanted 1")
+    wrong = abs(sums - 1) > 2e-3
+    if wrong.any():
+        raise TraceError(f"{where}: a row of attention sums to {sums[wrong][0]:.4f}, wanted 1")
+    if (weights < 0).any():
+        raise TraceError(f"{where}: a weight of {weights.min():.4f}, wanted none below 0")
+    if weights[:, ~allowed[allowed.any(axis=1)]].any():
+        raise TraceError(f"{where}: attention on a key that the mask forbids")
 
 
 @dataclass(frozen=True)
@@ -127,13 +150,11 @@ class Weights:
         stack = self.stack
         return stack.n_layers, stack.n_heads, len(stack.queries), len(stack.keys)
 
-    def __getitem__(self, index: int | tuple[int | slice, ...]) -> Float[np.ndarray, "..."]:
-        layer, head, row = (*(index if isinstance(index, tuple) else (index,)), *_ALL)[:3]
-        if not isinstance(layer, int | np.integer):
-            raise TraceError("weights are indexed by one layer at a time: weights[layer, head]")
-        found = self._rows(
-            int(layer), _as_slice(head, self.shape[1]), _as_slice(row, self.shape[2])
-        )
+    def __getitem__(self, index: Index | tuple[Index, ...]) -> Float[np.ndarray, "..."]:
+        layer, head, row = _three(index)
+        if not -self.shape[0] <= layer < self.shape[0]:
+            raise IndexError(_out_of_range(layer, self.shape[0]))
+        found = self._rows(layer, _as_slice(head, self.shape[1]), _as_slice(row, self.shape[2]))
         if isinstance(row, int | np.integer):
             found = found[:, 0]
         return found[0] if isinstance(head, int | np.integer) else found
@@ -143,17 +164,18 @@ class Weights:
         n_heads = len(range(*heads.indices(self.shape[1])))
         found = np.zeros((n_heads, len(wanted), self.shape[3]), np.float32)
         for block in self.stack.blocks[layer]:
-            here = np.flatnonzero(np.isin(wanted, block.query_positions))
+            place = np.full(self.shape[2], -1)
+            place[block.query_positions] = np.arange(len(block.query_positions))
+            here = np.flatnonzero(place[wanted] >= 0)
             if not here.size:
                 continue
-            place = {int(position): i for i, position in enumerate(block.query_positions)}
-            inside = [place[int(position)] for position in wanted[here]]
-            span = slice(min(inside), max(inside) + 1)
-            computed = block.kept.rows(heads, span)[:, np.array(inside) - span.start]
+            inside = place[wanted[here]]
+            span = slice(int(inside.min()), int(inside.max()) + 1)
+            computed = block.kept.rows(heads, span)[:, inside - span.start]
             found[np.ix_(np.arange(n_heads), here, block.key_positions)] = computed
         return found
 
-    def __array__(self, dtype: type | None = None, copy: bool | None = None) -> Attention:  # noqa: FBT001 numpy's protocol
+    def __array__(self, dtype: np.dtype | None = None, copy: bool | None = None) -> Attention:  # noqa: FBT001 numpy's protocol
         size = 4 * int(np.prod(self.shape))
         if size > WHOLE_BUDGET:
             raise BudgetError(
@@ -164,12 +186,26 @@ class Weights:
         return whole if dtype is None else whole.astype(dtype)
 
 
-_ALL = (slice(None), slice(None))
+def _three(index: Index | tuple[Index, ...]) -> tuple[int, Index, Index]:
+    """Layer, heads and rows; those that are not given are all."""
+    given = index if isinstance(index, tuple) else (index,)
+    layer, heads, rows = (*given, slice(None), slice(None), slice(None))[:3]
+    known = all(isinstance(part, int | np.integer | slice) for part in given)
+    if isinstance(layer, slice) or len(given) > 3 or not known:
+        raise TraceError(
+            "weights are indexed by one layer, then heads and rows as numbers or slices: "
+            "weights[layer, heads, rows]"
+        )
+    return int(layer), heads, rows
 
 
-def _as_slice(index: int | slice, size: int) -> slice:
+def _as_slice(index: Index, size: int) -> slice:
     if isinstance(index, slice):
         return index
     if not -size <= index < size:
-        raise IndexError(f"{index} is out of range: there are {size}, counted from 0")
-    return slice(index % size, index % size + 1)
+        raise IndexError(_out_of_range(index, size))
+    return slice(int(index) % size, int(index) % size + 1)
+
+
+def _out_of_range(index: Index, size: int) -> str:
+    return f"{index} is out of range: there are {size}, counted from 0"

@@ -13,7 +13,7 @@ from vl_core.trace.tokens import TokenTable
 class Stream:
     """The tokens of one sequence and their hidden states.
 
-    Hidden states are packed as float16 with one scale for each layer, so that no model's
+    Hidden states are packed as float16 with one scale for each state, so that no model's
     activations overflow. A stream whose states were not kept has zero states.
     """
 
@@ -31,13 +31,18 @@ class Stream:
             )
         if not np.isfinite(self.packed_states).all() or not np.isfinite(self.scales).all():
             raise TraceError(f"stream {self.name}: hidden states that are not finite")
-        self.packed_states.flags.writeable = False
+        for array in (self.packed_states, self.scales):
+            array.flags.writeable = False  # every visitor shares this one object
 
     @classmethod
     def of(cls, name: str, tokens: TokenTable, hidden_states: HiddenStates) -> "Stream":
         """A stream that keeps these hidden states (state x token x width) in half the room."""
-        scales = np.abs(hidden_states).max(axis=(1, 2), initial=0).astype(np.float32)
-        scales = np.where(scales > 0, scales, np.float32(1))
+        highest = np.abs(hidden_states).max(axis=(1, 2), initial=0).astype(np.float32)
+        # Powers of two change no digit, and the largest value near float16's own limit leaves
+        # room for the smallest: what a float16 model computed is kept as it is.
+        room = np.finfo(np.float16).maxexp - 1
+        exponents = np.frexp(np.where(highest > 0, highest, np.float32(1)))[1] - room
+        scales = np.ldexp(np.float32(1), np.maximum(exponents, np.finfo(np.float32).minexp))
         packed = (hidden_states / scales[:, None, None]).astype(np.float16)
         return cls(name, tokens, packed, scales)
 

@@ -28,11 +28,16 @@ class Trace:
     provenance: Provenance
 
     def __post_init__(self) -> None:
+        for name, stream in self.streams.items():
+            _check_name("stream", name, stream.name)
+            self._check_boxes(name, stream)
+            self._check_spans(name, stream)
         for name, stack in self.stacks.items():
+            _check_name("stack", name, stack.name)
             for role in ("query", "key"):
                 self._check_tokens(name, stack, role)
-        for name, stream in self.streams.items():
-            self._check_boxes(name, stream)
+            if stack.regions != self.example.regions:
+                raise TraceError(f"stack {name} and the example differ in their regions")
 
     def _check_tokens(self, name: str, stack: Stack, role: str) -> None:
         stream_name = getattr(stack, f"{role}_stream")
@@ -52,11 +57,24 @@ class Trace:
         if self.example.original_size is None:
             raise TraceError(f"stream {name} has patches, but the example has no picture")
         width, height = self.example.original_size
-        limits = np.array([width, height, width, height])
         # A hundredth of a pixel covers the rounding of boxes that end at the picture's edge.
-        if (boxes < -0.01).any() or (boxes > limits + 0.01).any():
+        outside = (boxes < -0.01) | (boxes > np.array([width, height, width, height]) + 0.01)
+        if outside.any():
             raise TraceError(
                 f"stream {name}: a patch lies outside the picture of {width} x {height} pixels"
+            )
+        if (boxes[:, 2:] <= boxes[:, :2]).any():
+            raise TraceError(
+                f"stream {name}: a patch without an area; left, top, right, bottom are wanted"
+            )
+
+    def _check_spans(self, name: str, stream: Stream) -> None:
+        spans, length = stream.tokens.spans, len(self.example.text)
+        has_none = (spans == -1).all(axis=1)
+        is_inside = (spans[:, 0] >= 0) & (spans[:, 0] <= spans[:, 1]) & (spans[:, 1] <= length)
+        for start, end in spans[~has_none & ~is_inside]:
+            raise TraceError(
+                f"stream {name}: a token for the characters {start} to {end} of a text of {length}"
             )
 
     def save(self, path: str | Path) -> None:
@@ -67,3 +85,8 @@ class Trace:
     def load(cls, path: str | Path) -> "Trace":
         """Read a trace; raises TraceError for what is none, is damaged or is of another version."""
         return files.load(Path(path))
+
+
+def _check_name(what: str, name: str, own_name: str) -> None:
+    if name != own_name:
+        raise TraceError(f"{what} {own_name} is listed under the name {name}")

@@ -1,0 +1,73 @@
+"""Overview: what was asked, what the model saw and said, and where to look next."""
+
+import streamlit as st
+
+from pages.shared import frame, session
+from pages.shared.components.summary import summary
+from pages.shared.layout import escaped, heading
+from vl_core.trace import Provenance
+
+frame.guard()
+
+
+def _provenance_table(provenance: Provenance) -> str:
+    rows = {
+        "Model": provenance.model_id,
+        "Weights (SHA-256)": provenance.weights_hash[:16],
+        "Number format": f"{provenance.dtype} on {provenance.device}",
+        **provenance.versions,
+        **{
+            f"Fidelity: {name.replace('_', ' ')}": f"{value:.1e}"
+            for name, value in provenance.fidelity.items()
+        },
+    }
+    lines = [f"| {escaped(name)} | {escaped(value)} |" for name, value in rows.items()]
+    return "\n".join(["| Where this comes from | |", "|---|---|", *lines])
+
+
+VIEWS = [
+    (
+        "pages/heads.py",
+        "Heads",
+        "Which heads connect words and image? Statistics of every head in every layer.",
+    ),
+    (
+        "pages/attention.py",
+        "Attention",
+        "Point at a word or a patch and see what it looks at, in any layer and head.",
+    ),
+    (
+        "pages/hidden_states.py",
+        "Hidden states",
+        "Follow words and patches as they move through the layers.",
+    ),
+]
+
+heading(
+    "See where a vision-language model looks",
+    "A picture and a question went through the model; every attention head and every layer "
+    "of that one pass was kept.",
+)
+trace = session.trace()
+with st.container(border=True):
+    summary(trace)
+
+for column, (page, title, sentence) in zip(st.columns(3), VIEWS, strict=True):
+    with column, st.container(border=True, height="stretch"):
+        st.page_link(page, label=f"**{title}**", query_params=dict(st.query_params))
+        st.caption(sentence)
+
+with st.expander("What this model is, and what it is good for", icon=":material/info:"):
+    st.markdown(
+        "A small transformer in the style of KD-VLP, re-implemented from the published "
+        "description and trained for this tool on generated scenes: a few shapes, eight colours, "
+        "two sizes. It is not the authors' model and claims no parity with it.\n\n"
+        "- **Good for**: learning what the views mean, on pictures whose right answer and exact "
+        "object boxes are known; trying the tool on a laptop without a network.\n"
+        "- **Not good for**: photographs and questions in free words. It answers from a fixed "
+        "list of colours, shapes, sizes, numbers, sides, yes and no, whatever you ask."
+    )
+    st.markdown(_provenance_table(trace.provenance))
+    st.caption(
+        "Fidelity is how far the kept attention is from what the model computed; 0 is perfect."
+    )

@@ -1,0 +1,72 @@
+"""Work that takes longer than a click may: in a thread, with progress; the page stays usable."""
+
+import gc
+import logging
+import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+import streamlit as st
+
+from pages.shared.layout import escaped
+from vl_core.errors import VLError
+
+T = TypeVar("T")
+Report = Callable[[float, str], None]  # share done (0..1) and what is being done
+
+LOG = logging.getLogger(__name__)
+POLL = 0.5  # seconds between two looks at a job
+WAITING = "Waiting for another computation to end"
+FAILED = "The computation failed; the server's log says why."
+
+# One job at a time: a server of two cores must keep one for the pages.
+_turn = threading.Lock()
+
+
+class Job(Generic[T]):
+    """One piece of work on its way: share done, what it is doing, in the end result or problem."""
+
+    def __init__(self, work: Callable[[Report], T]) -> None:
+        self._work = work
+        self.start()
+
+    def start(self) -> None:
+        """Begin, or begin again after a problem."""
+        self.result: T | None = None
+        self.problem: str | None = None
+        self.is_done = False
+        self._report(0.0, WAITING)
+        self.thread = threading.Thread(target=self._run, name="background-job", daemon=True)
+        self.thread.start()
+
+    def _report(self, share: float, sentence: str) -> None:
+        self.share = min(1.0, max(0.0, share))
+        self.sentence = sentence
+
+    def _run(self) -> None:
+        try:
+            with _turn:
+                self.result = self._work(self._report)
+                _settle()
+        except VLError as error:
+            self.problem = str(error)
+        except Exception:
+            LOG.exception("a background job failed")
+            self.problem = FAILED
+        finally:
+            self.is_done = True
+
+
+def _settle() -> None:
+    # Libraries that a job imported stay for good: the collector need not look at them after
+    # every run of a page.
+    gc.collect()
+    gc.freeze()
+
+
+@st.fragment(run_every=POLL)
+def progress(job: Job[T]) -> None:
+    """A bar that follows the job, and draws the page anew when it has ended."""
+    if job.is_done:
+        st.rerun()
+    st.progress(job.share, text=escaped(job.sentence))

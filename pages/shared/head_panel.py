@@ -1,0 +1,129 @@
+"""What stands beside the head map: the selected head in numbers, words and a picture."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from pages.shared import session
+from pages.shared.head_numbers import Numbers, patterns_of
+from pages.shared.layout import escaped
+from pages.shared.selection import Selection
+from vl_core.arrays import HeadAttention
+from vl_core.figures import heads as figures
+from vl_core.head_stats import views
+from vl_core.head_stats.summary import head_weights, received, strongest_pairs
+from vl_core.trace import Stack
+
+PICTURE_SIDE = 360  # pixels: twice what is shown, sharp on dense screens
+LISTED = 5
+
+
+def weights_of(stack: Stack, chosen: Selection) -> HeadAttention:
+    """The selected head's weights, query x key."""
+    return session.remembered(
+        ("head_weights", stack.name, chosen.layer, chosen.head, chosen.specials),
+        lambda: head_weights(stack, chosen.layer, chosen.head, with_specials=chosen.specials),
+    )
+
+
+def facts(stack: Stack, chosen: Selection, shown: Numbers) -> None:
+    """The head's name, its value and rank, its pattern, and the way to look through it."""
+    layer, head = chosen.layer, chosen.head
+    number = stack.layers[layer] + 1
+    value = shown.means[layer] if head is None else shown.cells[layer, head]
+    if head is None:
+        st.subheader(f"Layer {number}, mean of its {stack.n_heads} heads", anchor=False)
+    else:
+        st.subheader(f"Layer {number}, head {head + 1}", anchor=False)
+    st.metric(escaped(shown.name), written(value), help=escaped(f"In {shown.unit}."))
+    st.caption(escaped(_standing(shown, layer, head)))
+    if head is not None:
+        pattern = patterns_of(stack)[layer][head]
+        st.markdown(
+            f"Pattern: **{escaped(pattern.name)}**",
+            help=f"Named from its numbers: {escaped(pattern.rule)}.",
+        )
+    st.page_link(
+        "pages/attention.py",
+        label="Look through this head" if head is not None else "Look through this layer",
+        icon=":material/center_focus_strong:",
+        query_params=dict(st.query_params),
+    )
+
+
+def _standing(shown: Numbers, layer: int, head: int | None) -> str:
+    if head is None:
+        return shown.unit
+    if not np.isfinite(shown.cells[layer, head]):
+        return "missing for this head"
+    parts = [shown.unit, f"rank {shown.ranks[layer, head]} of {shown.n_ranked}"]
+    if shown.in_own_unit is shown.cells:
+        parts.append(f"z {written(views.z_scores(shown.cells)[layer, head], 2)}")
+    else:
+        parts.append(f"{written(shown.in_own_unit[layer, head])} {shown.own_unit}")
+    return " · ".join(parts)
+
+
+def picture(stack: Stack, chosen: Selection) -> None:
+    """Where the words of the head look at the picture, on average."""
+    words, patches = stack.queries.is_text, stack.keys.is_image
+    original = session.trace().example.picture
+    if original is None or not words.any() or not patches.any():
+        st.caption("No words look at a picture here.")
+        return
+    shares = received(weights_of(stack, chosen), words)[patches]
+    if not np.isfinite(shares).all():
+        st.caption("The words of this head look at nothing.")
+        return
+    small = original.copy()
+    small.thumbnail((PICTURE_SIDE, PICTURE_SIDE))
+    width, height = session.trace().example.original_size
+    scale = np.array([small.width / width, small.height / height] * 2)
+    names = np.array(stack.keys.texts)[patches]
+    figure = figures.words_on_picture(
+        np.asarray(small), stack.keys.boxes[patches] * scale, shares, names
+    )
+    st.caption(
+        f"Where its words look: {shares.sum():.0%} of their attention is on the picture".replace(
+            "%", " %"
+        )
+    )
+    st.plotly_chart(figure, key="words_on_picture", config={"displayModeBar": False})
+
+
+def strongest(stack: Stack, chosen: Selection) -> None:
+    """The pairs of tokens with the greatest weights, and the tokens that are looked at most."""
+    weights = weights_of(stack, chosen)
+    st.markdown("**Looks at most**", help="The greatest weights from one token to another.")
+    pairs = strongest_pairs(weights, LISTED)
+    _list(
+        {
+            "token": [stack.queries.texts[pair.query] for pair in pairs],
+            "looks at": [stack.keys.texts[pair.key] for pair in pairs],
+            "weight": [pair.weight for pair in pairs],
+        },
+        "weight",
+    )
+    st.markdown(
+        "**Is looked at most**", help="The mean share of the attention of all words and patches."
+    )
+    shares = received(weights, stack.queries.is_text | stack.queries.is_image)
+    most = np.argsort(-np.nan_to_num(shares), kind="stable")[:LISTED]
+    _list({"token": [stack.keys.texts[key] for key in most], "share": shares[most]}, "share")
+
+
+def _list(columns: Mapping[str, Sequence[object]], number: str) -> None:
+    """A small table with a bar behind its numbers, the longest for the greatest."""
+    greatest = float(np.nanmax([*columns[number], 1e-9]))
+    bar = st.column_config.ProgressColumn(format="%.3f", min_value=0, max_value=greatest)
+    st.dataframe(pd.DataFrame(columns), hide_index=True, column_config={number: bar})
+
+
+def written(value: float, decimals: int | None = None) -> str:
+    """A number for reading: three significant digits unless told otherwise, a true minus sign."""
+    if not np.isfinite(value):
+        return "missing"
+    text = f"{value:.3g}" if decimals is None else f"{value:.{decimals}f}"
+    return text.replace("-", "\N{MINUS SIGN}")

@@ -1,0 +1,53 @@
+"""A bounded memory of what was computed, least recently used out first."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar, cast
+
+T = TypeVar("T")
+
+
+class Memo:
+    """Results by key; each is computed once, also when several visitors ask together."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._results: OrderedDict[Hashable, Any] = OrderedDict()
+        self._locks: dict[Hashable, threading.Lock] = {}
+        self._guard = threading.Lock()
+
+    def get(self, key: Hashable, compute: Callable[[], T]) -> T:
+        """The result for a key, computed now if it is not remembered; failures are not kept."""
+        with self._guard:
+            if key in self._results:
+                self._results.move_to_end(key)
+                return cast("T", self._results[key])
+            lock = self._locks.setdefault(key, threading.Lock())
+        with lock:
+            return self._computed(key, compute)
+
+    def _computed(self, key: Hashable, compute: Callable[[], T]) -> T:
+        with self._guard:
+            if key in self._results:  # somebody else computed it while we waited
+                return cast("T", self._results[key])
+        try:
+            result = compute()
+        finally:
+            with self._guard:
+                self._locks.pop(key, None)
+        self.put(key, result)
+        return result
+
+    def put(self, key: Hashable, result: object) -> None:
+        """Remember a result that was made elsewhere."""
+        with self._guard:
+            self._results[key] = result
+            self._results.move_to_end(key)
+            while len(self._results) > self._size:
+                self._results.popitem(last=False)
+
+    def peek(self, key: Hashable) -> object | None:
+        """The result for a key if it is remembered."""
+        with self._guard:
+            return self._results.get(key)

@@ -1,0 +1,96 @@
+"""What a visitor asks to see, in plain values: enough to name it in a link and to cache it."""
+
+import hashlib
+import random
+from dataclasses import dataclass
+from typing import Literal
+
+from vl_core.datasets import gallery, scenes
+from vl_core.errors import ImageError, TextError
+from vl_core.example import Example
+
+Source = Literal["gallery", "scene", "upload"]
+DISPLAY_SIDE = 512  # pixels of a scene on screen; the model sees 128
+SUGGESTIONS = 6
+MODELS = ("embedded",)
+
+
+@dataclass(frozen=True)
+class Request:
+    """A model, a picture and a question.
+
+    name: the gallery entry's name, the scene's seed, or the SHA-256 of an uploaded file.
+    """
+
+    model: str
+    source: Source
+    name: str
+    question: str
+
+    @property
+    def is_private(self) -> bool:
+        """Whether the picture belongs to one visitor and must not be shared or stored."""
+        return self.source == "upload"
+
+
+def worked_example() -> Request:
+    """What the app opens on."""
+    entry = gallery.GALLERY[0]
+    return Request("embedded", "gallery", entry.name, entry.question.text)
+
+
+def example(request: Request, upload: bytes | None) -> Example:
+    """The picture and text of a request; raises ImageError if its upload is missing."""
+    if request.source == "upload":
+        if upload is None or digest(upload) != request.name:
+            raise ImageError(
+                "This link belongs to a picture that only its owner has. Upload the picture "
+                "in the sidebar to see the analysis."
+            )
+        return Example(upload, request.question)
+    scene = drawn_scene(request)
+    for question in known_questions(request):
+        if question.text == request.question:
+            return scenes.as_example(scene, question)
+    return Example(scene.render(DISPLAY_SIDE), request.question)
+
+
+def drawn_scene(request: Request) -> scenes.Scene:
+    """The generated scene behind a gallery entry or a seed; raises TextError for an unknown one."""
+    if request.source == "gallery":
+        return gallery_entry(request.name).scene
+    try:
+        return scenes.scene(int(request.name))
+    except ValueError as error:
+        raise TextError(f"{request.name!r} is no scene; a scene is named by a number.") from error
+
+
+def known_questions(request: Request) -> list[scenes.Question]:
+    """Questions the generator can ask about this scene: their answers and boxes are known."""
+    scene = drawn_scene(request)
+    if request.source == "scene":
+        return scenes.suggestions(scene, int(request.name), SUGGESTIONS)
+    entry = gallery_entry(request.name)
+    first = entry.question
+    more = scenes.suggestions(scene, entry.scene_seed, SUGGESTIONS)
+    return [first, *(one for one in more if one.text != first.text)]
+
+
+def gallery_entry(name: str) -> gallery.GalleryEntry:
+    """The gallery's entry of that name; raises TextError where there is none."""
+    for entry in gallery.GALLERY:
+        if entry.name == name:
+            return entry
+    raise TextError(
+        f"The gallery has no example called {name!r}. Choose one of those in the sidebar."
+    )
+
+
+def new_seed() -> int:
+    """The seed of a scene that the model has never seen."""
+    return random.choice(scenes.UNSEEN_SEEDS)  # noqa: S311 a picture, not a secret
+
+
+def digest(content: bytes) -> str:
+    """The name of an uploaded file: its SHA-256."""
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,114 @@
+"""What is selected on every page at once: statistic, layer, head, direction, pinned tokens."""
+
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+import streamlit as st
+
+from pages.shared import session
+from vl_core.trace import Stack, Trace
+
+DIRECTIONS = ("looks_at", "looked_at_by")
+VIEWS = ("raw", "z", "vlinterpret")
+PROJECTIONS = ("pca", "umap", "tsne")
+FITS = ("joint", "layers")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What all pages share; layers, heads and tokens count from 0.
+
+    stack: whose attention. statistic: a head statistic's key. specials: whether special tokens
+    take part. view: "raw", "z" or "vlinterpret". head: None is the mean over the layer's heads.
+    direction: "looks_at" or "looked_at_by". tokens: pinned positions. state: the hidden state
+    shown. projection: "pca", "umap" or "tsne". fit: one for all layers ("joint") or one for each.
+    """
+
+    stack: str
+    statistic: str = "text_to_image_mass"
+    specials: bool = True
+    view: str = "raw"
+    layer: int = 0
+    head: int | None = 0
+    direction: str = "looks_at"
+    tokens: tuple[int, ...] = ()
+    state: int = 0
+    projection: str = "pca"
+    fit: str = "joint"
+
+
+def current() -> Selection:
+    """The visitor's selection, made to fit the trace on show."""
+    kept: dict[str, object] = st.session_state.get("selection", {})
+    trace = session.trace()
+    return _fitting(replace(_default(trace), **kept), trace)
+
+
+def update(**changes: object) -> None:
+    """Change part of the selection, for all pages."""
+    st.session_state["selection"] = st.session_state.get("selection", {}) | changes
+
+
+def chosen() -> dict[str, object]:
+    """What differs from the defaults of the trace on show."""
+    defaults = asdict(_default(session.trace()))
+    return {name: value for name, value in asdict(current()).items() if value != defaults[name]}
+
+
+def forget_tokens() -> None:
+    """Unpin what belongs to another picture or question."""
+    kept = st.session_state.get("selection", {})
+    st.session_state["selection"] = {k: v for k, v in kept.items() if k != "tokens"}
+
+
+def _default(trace: Trace) -> Selection:
+    name, stack = next(iter(trace.stacks.items()))
+    layer, head = _telling_head(stack)
+    return Selection(name, layer=layer, head=head, tokens=_telling_tokens(stack))
+
+
+def _telling_head(stack: Stack) -> tuple[int, int]:
+    """The head that grounds words best where boxes are known, else the one that looks across."""
+    for key in ("grounding", "text_to_image_mass"):
+        values = stack.head_stats.get(key)
+        if values is not None and np.isfinite(values).any():
+            layer, head = np.unravel_index(np.nanargmax(values), values.shape)
+            return int(layer), int(head)
+    return 0, 0
+
+
+def _telling_tokens(stack: Stack) -> tuple[int, ...]:
+    """The last word that names a region, else the last word: nouns come last."""
+    spans = [region.span for region in stack.regions if region.span]
+    words = np.flatnonzero(stack.queries.is_text)
+    named = [
+        int(word)
+        for word in words
+        if any(start < stack.queries.spans[word, 1] <= end for start, end in spans)
+    ]
+    found = named or [int(word) for word in words]
+    return tuple(found[-1:])
+
+
+def _fitting(wanted: Selection, trace: Trace) -> Selection:
+    default = _default(trace)
+    stack = trace.stacks.get(wanted.stack)
+    if stack is None:
+        return default
+    states = len(trace.streams[stack.query_stream].scales)
+    tokens = tuple(t for t in wanted.tokens if 0 <= t < len(stack.queries))
+    return replace(
+        wanted,
+        layer=_clamped(wanted.layer, stack.n_layers),
+        head=None if wanted.head is None else _clamped(wanted.head, stack.n_heads),
+        state=_clamped(wanted.state, states),
+        tokens=tokens,
+        direction=wanted.direction if wanted.direction in DIRECTIONS else default.direction,
+        view=wanted.view if wanted.view in VIEWS else default.view,
+        projection=wanted.projection if wanted.projection in PROJECTIONS else default.projection,
+        fit=wanted.fit if wanted.fit in FITS else default.fit,
+    )
+
+
+def _clamped(index: int, size: int) -> int:
+    return max(0, min(index, size - 1))

@@ -1,0 +1,175 @@
+"""What a visitor looks at, and all caching of the app.
+
+Nothing here is keyed by an object's identity: a request is plain values, a trace is named by the
+hash of its file. Traces of generated scenes are shared by all visitors and kept on disk; what a
+visitor uploads stays in that visitor's session and goes with it.
+"""
+
+import gc
+import hashlib
+import os
+import threading
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING, TypeVar
+
+import streamlit as st
+
+from pages.shared import requests
+from pages.shared.memo import Memo
+from pages.shared.requests import Request
+from vl_core.datasets.gallery import WORKED_EXAMPLE
+from vl_core.errors import VLError
+from vl_core.trace import Trace
+
+if TYPE_CHECKING:
+    from vl_core.model import Model
+
+T = TypeVar("T")
+
+TRACES = 16  # traces kept in memory for all visitors, each 1 to 15 MB
+PRIVATE_TRACES = 4  # ... and for one visitor's uploads
+RESULTS = 64  # projections and the like
+STORE_BYTES = 500 * 2**20
+STORES_UPLOADS = os.environ.get("VLINTERPRET_STORE_UPLOADS") == "1"
+
+
+def request() -> Request:
+    """What is on show."""
+    return st.session_state.setdefault("request", requests.worked_example())
+
+
+def trace() -> Trace:
+    """The trace on show."""
+    return _shown()[1]
+
+
+def trace_id() -> str:
+    """A name for the trace on show that changes with its content."""
+    return _shown()[0]
+
+
+def remembered(key: tuple[Hashable, ...], compute: Callable[[], T]) -> T:
+    """What was computed from the trace on show, once for all visitors who look at it."""
+    memo = _private("results", RESULTS) if request().is_private else _results()
+    return memo.get((trace_id(), *key), compute)
+
+
+def ask(wanted: Request, upload: bytes | None = None) -> None:
+    """Note what the visitor wants to see; it is analysed before the page is drawn."""
+    st.session_state["asked"] = (wanted, upload)
+
+
+def complain(message: str) -> None:
+    """Note why something cannot be met; it is said once, above the page."""
+    st.session_state["problem"] = message
+
+
+def problem() -> str | None:
+    """Why the last request was not met, once; the last good result stays on show."""
+    return st.session_state.pop("problem", None)
+
+
+def analyse_if_asked() -> None:
+    """Meet the visitor's request, with progress on the page, or note why it cannot be met."""
+    wanted, upload = st.session_state.pop("asked", (None, None))
+    if wanted is None:
+        return
+    try:
+        _find(wanted, upload)
+    except VLError as error:
+        complain(str(error))
+        return
+    st.session_state["request"] = wanted
+
+
+def warm_up() -> None:
+    """Load the embedded model while the visitor looks at the first page."""
+    _warming()
+
+
+def model(name: str) -> "Model":
+    """The loaded model, one for all visitors."""
+    return _models().get(name, lambda: _loaded(name))
+
+
+def _shown() -> tuple[str, Trace]:
+    shown = request()
+    return _find(shown, None)
+
+
+def _find(wanted: Request, upload: bytes | None) -> tuple[str, Trace]:
+    if wanted == requests.worked_example():
+        return _worked_example()
+    memo = _private("traces", PRIVATE_TRACES) if wanted.is_private else _traces()
+    return memo.get(wanted, lambda: _analysed(wanted, upload))
+
+
+def _analysed(wanted: Request, upload: bytes | None) -> tuple[str, Trace]:
+    example = requests.example(wanted, upload)
+    with st.status("Analysing the picture", expanded=True) as status:
+        status.write("Loading the model (first time only)" if not _is_loaded(wanted.model) else "")
+        loaded = model(wanted.model)
+        lock = _forward_lock(wanted.model)
+        if lock.locked():
+            status.write("Another picture is being analysed; yours is next")
+        with lock:
+            found = loaded.trace(example, status.write)
+        status.update(label="Analysed", state="complete", expanded=False)
+    return _identity(found), found
+
+
+def _identity(found: Trace) -> str:
+    from vl_core.trace import files  # noqa: PLC0415
+
+    return hashlib.sha256(files.encoded(found)).hexdigest()[:16]
+
+
+@st.cache_resource(show_spinner=False)
+def _worked_example() -> tuple[str, Trace]:
+    found = Trace.load(WORKED_EXAMPLE)
+    return _identity(found), found
+
+
+@st.cache_resource(show_spinner=False)
+def _traces() -> Memo:
+    return Memo(TRACES)
+
+
+@st.cache_resource(show_spinner=False)
+def _results() -> Memo:
+    return Memo(RESULTS)
+
+
+@st.cache_resource(show_spinner=False)
+def _models() -> Memo:
+    return Memo(1)
+
+
+def _private(name: str, size: int) -> Memo:
+    return st.session_state.setdefault(f"private_{name}", Memo(size))
+
+
+def _is_loaded(name: str) -> bool:
+    return _models().peek(name) is not None
+
+
+def _loaded(name: str) -> "Model":
+    import vl_core  # noqa: PLC0415
+
+    loaded = vl_core.load(name)
+    gc.collect()
+    gc.freeze()  # keeps each click fast: what just came stays for good
+    return loaded
+
+
+@st.cache_resource(show_spinner=False)
+def _forward_lock(name: str) -> threading.Lock:  # noqa: ARG001 one lock for each model's name
+    return threading.Lock()
+
+
+@st.cache_resource(show_spinner=False)
+def _warming() -> threading.Thread:
+    # The memo's own lock makes an impatient visitor wait for this load instead of starting another.
+    thread = threading.Thread(target=model, args=("embedded",), name="warm-up", daemon=True)
+    thread.start()
+    return thread

@@ -1,0 +1,1 @@
+"""Where examples come from: generated scenes, published data sets and the user's own folders."""

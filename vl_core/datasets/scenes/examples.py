@@ -1,0 +1,28 @@
+"""Scenes as examples: what the app and the analyses work on."""
+
+from vl_core.datasets.scenes.captions import Caption
+from vl_core.datasets.scenes.layout import Scene
+from vl_core.datasets.scenes.texts import Question
+from vl_core.example import Example, Region
+
+
+def as_example(scene: Scene, said: Question | Caption, longer_side: int = 512) -> Example:
+    """The rendered scene with a question or a caption, whose answer is whether it is true.
+
+    Each phrase gives a region for every object that it names, with the phrase as its label.
+    """
+    boxes = scene.boxes(longer_side).tolist()
+    regions = tuple(
+        Region(
+            said.text[phrase.start : phrase.end], tuple(boxes[index]), (phrase.start, phrase.end)
+        )
+        for phrase in said.phrases
+        for index in phrase.objects
+    )
+    return Example(scene.render(longer_side), said.text, regions, _answer(said))
+
+
+def _answer(said: Question | Caption) -> str:
+    if isinstance(said, Question):
+        return said.answer
+    return "yes" if said.matches else "no"
