@@ -12,7 +12,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import BrowserContext, Page, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    expect,
+    sync_playwright,
+)
 
 ROOT = Path(__file__).parents[1]
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
@@ -27,14 +34,16 @@ FLAGS = [
 ]
 START = 60  # seconds until a server counts as broken
 PAINT = 60_000  # milliseconds a page may take on a busy machine
+expect.set_options(timeout=PAINT)
 
 
 @dataclass(frozen=True)
 class Server:
-    """A running app: where it answers and which process it is."""
+    """A running app: where it answers, its process, and when that was started (by time.time)."""
 
     url: str
     process: int
+    started: float
 
 
 @contextmanager
@@ -51,6 +60,7 @@ def served(script: Path = ROOT / "streamlit_app.py", **settings: str) -> Iterato
         "browser.gatherUsageStats": "false",
     }
     flags = [part for name, value in options.items() for part in (f"--{name}", str(value))]
+    started = time.time()
     process = subprocess.Popen(
         [sys.executable, "-m", "streamlit", "run", str(script), *flags],
         cwd=ROOT,
@@ -60,7 +70,7 @@ def served(script: Path = ROOT / "streamlit_app.py", **settings: str) -> Iterato
     try:
         url = f"http://127.0.0.1:{port}"
         _wait_until_healthy(url, process)
-        yield Server(url, process.pid)
+        yield Server(url, process.pid, started)
     finally:
         process.terminate()
         process.wait(20)
@@ -94,6 +104,55 @@ def chromium(profile: Path, width: int = 1440, scheme: str = "light") -> Iterato
         context.set_default_timeout(PAINT)
         yield context
         context.close()
+
+
+@contextmanager
+def launched() -> Iterator[Browser]:
+    """A headless Chromium."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def visitor(browser: Browser, width: int = 1440, scheme: str = "light") -> Iterator[BrowserContext]:
+    """Somebody who has never been here: a window of that width, nothing cached, no cookies."""
+    context = browser.new_context(
+        viewport={"width": width, "height": 900},
+        color_scheme=scheme,
+        accept_downloads=True,
+    )
+    context.set_default_timeout(PAINT)
+    yield context
+    context.close()
+
+
+WATCH_FOR_EXCEPTIONS = """
+new MutationObserver(() => {
+  const shown = document.querySelector("[data-testid=stException]");
+  if (shown) console.error(shown.textContent);
+}).observe(document, { childList: true, subtree: true });
+"""
+
+
+def complaints(page: Page) -> list[str]:
+    """What goes wrong from the page's next load on; the list grows by itself.
+
+    Errors in the console, uncaught exceptions, and exceptions that Streamlit shows.
+    """
+    found = []
+
+    def keep(message: ConsoleMessage) -> None:
+        # At a link to a page, Streamlit looks for its server below that page first.
+        is_search = "/_stcore/" in message.location["url"]
+        if message.type == "error" and not is_search:
+            found.append(f"{message.text} ({message.location['url']})")
+
+    page.add_init_script(WATCH_FOR_EXCEPTIONS)
+    page.on("console", keep)
+    page.on("pageerror", lambda error: found.append(str(error)))
+    return found
 
 
 def settled(page: Page) -> None:

@@ -1,7 +1,10 @@
 """Shapes and types are checked while the tests run, from before vl_core is imported."""
 
+import os
+import tempfile
 from pathlib import Path
 
+from hypothesis import settings
 from jaxtyping import install_import_hook
 
 ROOT = Path(__file__).parents[1]
@@ -17,3 +20,11 @@ def _modules():
 
 
 install_import_hook(list(_modules()), "tests.checked")
+
+# The same cases on each run, however slow the machine: a failure is never an accident.
+settings.register_profile("project", deadline=None, derandomize=True)
+settings.load_profile("project")
+
+# No test may read or fill the disk store of whoever runs it.
+STORE = tempfile.TemporaryDirectory()
+os.environ["VLINTERPRET_CACHE"] = STORE.name

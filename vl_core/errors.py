@@ -35,3 +35,7 @@ class EmptySelectionError(VLError):
 
 class BudgetError(VLError):
     """More memory asked for than the budget allows."""
+
+
+class ProjectionError(VLError):
+    """Hidden states that cannot be laid out in two dimensions."""

@@ -16,7 +16,7 @@ ImageSource = Image.Image | bytes | str | Path
 class Region:
     """A place in the picture that is known beforehand, such as an object's box.
 
-    box: left, top, right, bottom in pixels of the picture as it was given.
+    box: left, top, right, bottom in pixels of the upright picture.
     span: first character and one past the last of the words in the text that name it, or None.
     """
 
@@ -30,8 +30,8 @@ class Example:
     """A picture and a text, ready for any model.
 
     image: a PIL picture, a path, the bytes of a file, or None for text alone. It is read at once
-    and kept as upright RGB. Raises ImageError for what is no readable picture and TextError for
-    an empty text.
+    and kept as upright RGB. text: kept as clean_text gives it. Raises ImageError for what is no
+    readable picture and TextError for an empty text or for regions that name none of its words.
     """
 
     image: Image.Image | None
@@ -48,6 +48,7 @@ class Example:
     ) -> None:
         object.__setattr__(self, "image", None if image is None else read_picture(image))
         object.__setattr__(self, "text", clean_text(text))
+        _check_spans(text, self.text, regions)
         object.__setattr__(self, "regions", regions)
         object.__setattr__(self, "answer", answer)
 
@@ -64,9 +65,27 @@ def clean_text(text: str) -> str:
     """
     spaced = "".join(" " if _is_control(character) else character for character in text)
     cleaned = " ".join(unicodedata.normalize("NFC", spaced).split())
-    if not cleaned:
+    if all(unicodedata.category(character) in {"Cf", "Zs"} for character in cleaned):
         raise TextError("The question is empty. Type a question about the picture.")
     return cleaned
+
+
+def _check_spans(given: str, text: str, regions: tuple[Region, ...]) -> None:
+    """Cleaning moves characters, so spans are counted in a text that is clean already."""
+    for region in regions:
+        if region.span is None:
+            continue
+        start, end = region.span
+        if not 0 <= start < end <= len(text):
+            raise TextError(
+                f"Region {region.label} is named by the characters {start} to {end} of a text of "
+                f"{len(text)}. Count from 0, the end one past the last."
+            )
+        if given != text:
+            raise TextError(
+                f"Region {region.label} names characters of a text with line breaks, blanks or "
+                "control characters that are taken out. Pass the text through clean_text first."
+            )
 
 
 def _is_control(character: str) -> bool:

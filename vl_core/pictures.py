@@ -5,13 +5,14 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from vl_core.errors import ImageError
 
 MAX_PIXELS = 50_000_000  # a 48-megapixel phone picture passes; it takes 150 MB as RGB
 MIN_SIDE = 16
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
+HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif")
 WANTED = "Save it as JPEG or PNG and try again."
 
 
@@ -27,9 +28,10 @@ def read_picture(source: Image.Image | bytes | str | Path) -> Image.Image:
     try:
         picture.seek(0)
         picture.load()
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
-        raise ImageError(f"The picture is damaged or cut short ({error}). {WANTED}") from error
-    return _rgb(ImageOps.exif_transpose(picture))
+        return _rgb(_upright(picture))
+    except Exception as error:
+        # Pillow's readers raise whatever a damaged file makes them stumble over.
+        raise ImageError(f"The picture is damaged or cut short. {WANTED}") from error
 
 
 def _content(source: bytes | str | Path) -> bytes:
@@ -37,8 +39,16 @@ def _content(source: bytes | str | Path) -> bytes:
         return source
     try:
         return Path(source).read_bytes()
-    except OSError as error:
-        raise ImageError(f"The picture {source} cannot be read: {error.strerror}.") from error
+    except (OSError, ValueError) as error:
+        raise ImageError(f"The picture {source} cannot be read ({error}).") from error
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    """The picture turned as its EXIF entry says; one that cannot be read says nothing."""
+    try:
+        return ImageOps.exif_transpose(picture)
+    except Exception:  # noqa: BLE001 a damaged entry, in as many ways as there are readers
+        return picture
 
 
 def _opened(content: bytes) -> Image.Image:
@@ -53,13 +63,12 @@ def _opened(content: bytes) -> Image.Image:
             return Image.open(io.BytesIO(content), formats=FORMATS)
     except Image.DecompressionBombError as error:
         raise ImageError(_too_large("more pixels than any photograph")) from error
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
+    except Exception as error:
         raise ImageError(f"This file is not a picture that can be read. {WANTED}") from error
 
 
 def _is_heic(content: bytes) -> bool:
-    brands = (b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"avif")
-    return content[4:8] == b"ftyp" and content[8:12] in brands
+    return content[4:8] == b"ftyp" and content[8:12] in HEIC_BRANDS
 
 
 def _check_size(size: tuple[int, int]) -> None:
@@ -84,17 +93,23 @@ def _rgb(picture: Image.Image) -> Image.Image:
     if picture.mode.startswith(("I", "F")):
         return _eight_bits(picture).convert("RGB")
     if picture.mode in {"RGBA", "LA", "PA", "La", "RGBa"} or "transparency" in picture.info:
-        layers = picture.convert("RGBA")
-        white = Image.new("RGBA", layers.size, "white")
-        return Image.alpha_composite(white, layers).convert("RGB")
+        layer = picture.convert("RGBA")
+        white = Image.new("RGB", layer.size, "white")
+        white.paste(layer, mask=layer.getchannel("A"))
+        return white
     return picture.convert("RGB")
 
 
 def _eight_bits(picture: Image.Image) -> Image.Image:
-    # Pillow clips wide integers at 255, which turns most 16-bit pictures white.
-    values = np.asarray(picture, dtype=np.float64)
-    scale = 65535 if picture.mode.startswith("I;16") or values.max() > 255 else 255
-    if picture.mode == "F" and values.max() <= 1:
-        scale = 1
-    shades = np.nan_to_num(values / scale).clip(0, 1) * 255
+    # Pillow clips wide numbers at 255, which turns most 16-bit pictures white.
+    values = np.nan_to_num(np.asarray(picture, np.float32))
+    shades = (values * (255 / _white(picture.mode, float(values.max())))).clip(0, 255)
     return Image.fromarray(shades.round().astype(np.uint8))
+
+
+def _white(mode: str, highest: float) -> float:
+    """The value that stands for white; 32-bit files do not say it, so their values have to."""
+    if mode.startswith("I;16"):
+        return 65535
+    usual = (1, 255, 65535) if mode == "F" else (255, 65535)
+    return next((white for white in usual if highest <= white), highest)

@@ -47,6 +47,7 @@ class Job(Generic[T]):
         try:
             with _turn:
                 self.result = self._work(self._report)
+                del self._work  # and with it the trace that it holds
                 _settle()
         except VLError as error:
             self.problem = str(error)
@@ -65,8 +66,8 @@ def _settle() -> None:
 
 
 @st.fragment(run_every=POLL)
-def progress(job: Job[T]) -> None:
+def progress(job: Job[T], what: str) -> None:
     """A bar that follows the job, and draws the page anew when it has ended."""
     if job.is_done:
         st.rerun()
-    st.progress(job.share, text=escaped(job.sentence))
+    st.progress(job.share, text=escaped(f"{what} {job.sentence}."))

@@ -49,10 +49,12 @@ def guard() -> None:
 
 def _draw(page: "st.Page") -> None:
     try:
+        session.add_own_statistics()
         permalink.follow()
         sidebar.draw()
         session.analyse_if_asked()
         _show_problem()
+        _note_foreign_picture()
         page.run()
         permalink.write()
     except VLError as error:
@@ -66,6 +68,15 @@ def _show_problem() -> None:
     problem = session.problem()
     if problem:
         _say(problem)
+
+
+def _note_foreign_picture() -> None:
+    if session.request().source == "upload":
+        st.info(
+            "The embedded model knows generated scenes only: on other pictures its answers mean "
+            "nothing. The views still show what it really did.",
+            icon=":material/info:",
+        )
 
 
 def _say(message: str) -> None:

@@ -11,6 +11,7 @@ from vl_core import head_stats
 from vl_core.arrays import HeadMap, LayerCurve
 from vl_core.figures import heads as figures
 from vl_core.head_stats import HeadStatistic, views, vlinterpret
+from vl_core.head_stats.passes import stored_key
 from vl_core.head_stats.pattern import Pattern, patterns
 from vl_core.head_stats.summary import Ranks, ranks
 from vl_core.trace import Stack
@@ -41,7 +42,8 @@ FULL_COLOR = 3.0  # VL-InterpreT's colors ended at three standard deviations
 class Numbers:
     """What the map shows, layer x head, with its unit and colors.
 
-    in_own_unit: the statistic before any z-score, and its unit, for the pointer and the table.
+    in_own_unit: the statistic before any z-score, with own_unit. z_scores: it over all heads; None
+    for what is a z-score of another kind.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Numbers:
     scale: figures.ColorScale
     in_own_unit: HeadMap
     own_unit: str
+    z_scores: HeadMap | None
 
     @property
     def ranks(self) -> Ranks:
@@ -85,25 +88,13 @@ def numbers(stack: Stack, chosen: Selection) -> Numbers:
         return _as_vlinterpret(stack, menu_label(chosen))
     one = statistic(chosen)
     values = values_of(one, stack, with_specials=chosen.specials)
+    scores = views.z_scores(values)
     if chosen.view == "z":
-        scores = views.z_scores(values)
-        return Numbers(
-            f"{one.name}, z-score",
-            Z_UNIT,
-            scores,
-            views.layer_means(scores),
-            figures.symmetric(scores),
-            values,
-            one.unit,
-        )
+        name, unit, cells, scale = f"{one.name}, z-score", Z_UNIT, scores, figures.symmetric(scores)
+    else:
+        name, unit, cells, scale = one.name, one.unit, values, figures.sequential(values)
     return Numbers(
-        one.name,
-        one.unit,
-        values,
-        views.layer_means(values),
-        figures.sequential(values),
-        values,
-        one.unit,
+        name, unit, cells, views.layer_means(cells), scale, values, one.unit, z_scores=scores
     )
 
 
@@ -113,11 +104,13 @@ def _as_vlinterpret(stack: Stack, label: str) -> Numbers:
     ]
     means = vlinterpret.layer_means(scored)
     scale = figures.symmetric(scored, FULL_COLOR)
-    return Numbers(label, Z_UNIT, scored, means, scale, scored, Z_UNIT)
+    return Numbers(label, Z_UNIT, scored, means, scale, scored, Z_UNIT, z_scores=None)
 
 
 def values_of(one: HeadStatistic, stack: Stack, *, with_specials: bool) -> HeadMap:
-    """A statistic of the stack on show, computed once."""
+    """A statistic of the stack on show; what the trace does not carry is computed once."""
+    if stored_key(one.key, with_specials=with_specials) in stack.head_stats:
+        return one.of(stack, with_specials)
     return session.remembered(
         ("statistic", stack.name, one.key, with_specials), lambda: one.of(stack, with_specials)
     )

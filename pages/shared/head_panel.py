@@ -12,20 +12,17 @@ from pages.shared.layout import escaped
 from pages.shared.selection import Selection
 from vl_core.arrays import HeadAttention
 from vl_core.figures import heads as figures
-from vl_core.head_stats import views
 from vl_core.head_stats.summary import head_weights, received, strongest_pairs
 from vl_core.trace import Stack
 
 PICTURE_SIDE = 360  # pixels: twice what is shown, sharp on dense screens
 LISTED = 5
+BAR_WIDTH = 125  # pixels
 
 
 def weights_of(stack: Stack, chosen: Selection) -> HeadAttention:
     """The selected head's weights, query x key."""
-    return session.remembered(
-        ("head_weights", stack.name, chosen.layer, chosen.head, chosen.specials),
-        lambda: head_weights(stack, chosen.layer, chosen.head, with_specials=chosen.specials),
-    )
+    return head_weights(stack, chosen.layer, chosen.head, with_specials=chosen.specials)
 
 
 def facts(stack: Stack, chosen: Selection, shown: Numbers) -> None:
@@ -59,10 +56,10 @@ def _standing(shown: Numbers, layer: int, head: int | None) -> str:
     if not np.isfinite(shown.cells[layer, head]):
         return "missing for this head"
     parts = [shown.unit, f"rank {shown.ranks[layer, head]} of {shown.n_ranked}"]
-    if shown.in_own_unit is shown.cells:
-        parts.append(f"z {written(views.z_scores(shown.cells)[layer, head], 2)}")
-    else:
+    if shown.cells is shown.z_scores:
         parts.append(f"{written(shown.in_own_unit[layer, head])} {shown.own_unit}")
+    elif shown.z_scores is not None:
+        parts.append(f"z {written(shown.z_scores[layer, head], 2)}")
     return " · ".join(parts)
 
 
@@ -117,7 +114,9 @@ def strongest(stack: Stack, chosen: Selection) -> None:
 def _list(columns: Mapping[str, Sequence[object]], number: str) -> None:
     """A small table with a bar behind its numbers, the longest for the greatest."""
     greatest = float(np.nanmax([*columns[number], 1e-9]))
-    bar = st.column_config.ProgressColumn(format="%.3f", min_value=0, max_value=greatest)
+    bar = st.column_config.ProgressColumn(
+        format="%.3f", min_value=0, max_value=greatest, width=BAR_WIDTH
+    )
     st.dataframe(pd.DataFrame(columns), hide_index=True, column_config={number: bar})
 
 

@@ -7,6 +7,7 @@ visitor uploads stays in that visitor's session and goes with it.
 
 import gc
 import hashlib
+import importlib
 import os
 import threading
 from collections.abc import Callable, Hashable
@@ -17,8 +18,10 @@ import streamlit as st
 from pages.shared import requests
 from pages.shared.memo import Memo
 from pages.shared.requests import Request
+from vl_core import store
 from vl_core.datasets.gallery import WORKED_EXAMPLE
-from vl_core.errors import VLError
+from vl_core.errors import StatisticError, VLError
+from vl_core.example import Example
 from vl_core.trace import Trace
 
 if TYPE_CHECKING:
@@ -82,6 +85,11 @@ def analyse_if_asked() -> None:
     st.session_state["request"] = wanted
 
 
+def add_own_statistics() -> None:
+    """Import the modules in which this server's owner registers statistics, once."""
+    _own_statistics()
+
+
 def warm_up() -> None:
     """Load the embedded model while the visitor looks at the first page."""
     _warming()
@@ -106,28 +114,44 @@ def _find(wanted: Request, upload: bytes | None) -> tuple[str, Trace]:
 
 def _analysed(wanted: Request, upload: bytes | None) -> tuple[str, Trace]:
     example = requests.example(wanted, upload)
-    with st.status("Analysing the picture", expanded=True) as status:
-        status.write("Loading the model (first time only)" if not _is_loaded(wanted.model) else "")
-        loaded = model(wanted.model)
-        lock = _forward_lock(wanted.model)
-        if lock.locked():
-            status.write("Another picture is being analysed; yours is next")
-        with lock:
-            found = loaded.trace(example, status.write)
-        status.update(label="Analysed", state="complete", expanded=False)
-    return _identity(found), found
+    place = st.empty()
+    with place.status("Analysing the picture", expanded=True) as status:
+        found = _traced(wanted, example, status.write)
+    place.empty()
+    return found
 
 
-def _identity(found: Trace) -> str:
-    from vl_core.trace import files  # noqa: PLC0415
+def _traced(wanted: Request, example: Example, tell: Callable[[str], None]) -> tuple[str, Trace]:
+    if not _is_loaded(wanted.model):
+        tell("Loading the model (first time only)")
+    loaded = model(wanted.model)
+    key = store.key(loaded.provenance, example)
+    disk = None if wanted.is_private and not STORES_UPLOADS else _disk()
+    found = disk.get(key) if disk else None
+    if found is None:
+        found = _run(wanted.model, loaded, example, tell)
+        if disk:
+            disk.put(key, found)
+    return key[:16], found
 
-    return hashlib.sha256(files.encoded(found)).hexdigest()[:16]
+
+def _run(name: str, loaded: "Model", example: Example, tell: Callable[[str], None]) -> Trace:
+    lock = _forward_lock(name)
+    if lock.locked():
+        tell("Another picture is being analysed; yours is next")
+    with lock:
+        return loaded.trace(example, tell)
+
+
+@st.cache_resource(show_spinner=False)
+def _disk() -> store.TraceStore:
+    return store.TraceStore(store.default_folder(), STORE_BYTES)
 
 
 @st.cache_resource(show_spinner=False)
 def _worked_example() -> tuple[str, Trace]:
-    found = Trace.load(WORKED_EXAMPLE)
-    return _identity(found), found
+    content = WORKED_EXAMPLE.read_bytes()
+    return hashlib.sha256(content).hexdigest()[:16], Trace.load(WORKED_EXAMPLE)
 
 
 @st.cache_resource(show_spinner=False)
@@ -165,6 +189,21 @@ def _loaded(name: str) -> "Model":
 @st.cache_resource(show_spinner=False)
 def _forward_lock(name: str) -> threading.Lock:  # noqa: ARG001 one lock for each model's name
     return threading.Lock()
+
+
+@st.cache_resource(show_spinner=False)
+def _own_statistics() -> list[str]:
+    names = [name.strip() for name in os.environ.get("VLINTERPRET_STATISTICS", "").split(",")]
+    wanted = [name for name in names if name]
+    for name in wanted:
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            raise StatisticError(
+                f"VLINTERPRET_STATISTICS names the module {name}, which cannot be imported "
+                f"({error}). Start the server where it can be found, or correct the name."
+            ) from error
+    return wanted
 
 
 @st.cache_resource(show_spinner=False)

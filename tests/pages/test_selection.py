@@ -10,6 +10,7 @@ APP = str(Path(__file__).parents[2] / "streamlit_app.py")
 
 @pytest.fixture
 def app():
+    """The app, not yet run."""
     return AppTest.from_file(APP, default_timeout=120)
 
 

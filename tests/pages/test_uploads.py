@@ -1,4 +1,4 @@
-"""Whatever a visitor uploads or types gives the right picture or one sentence, never a traceback."""
+"""What a visitor uploads or types gives the right picture or one sentence, no traceback."""
 
 import io
 from pathlib import Path
@@ -13,23 +13,27 @@ APP = str(Path(__file__).parents[2] / "streamlit_app.py")
 
 @pytest.fixture
 def app():
+    """The app, ready for an upload."""
     app = AppTest.from_file(APP, default_timeout=180).run()
     app.sidebar.segmented_control(key="source").set_value("upload").run()
     return app
 
 
 def encoded(picture, kind="PNG", **options):
+    """The bytes of a picture file."""
     content = io.BytesIO()
     picture.save(content, kind, **options)
     return content.getvalue()
 
 
 def photograph(width=96, height=64, mode="RGB"):
+    """A picture that is no scene: random pixels."""
     rng = np.random.default_rng(width)
     return Image.fromarray(rng.integers(0, 256, (height, width, 3), np.uint8)).convert(mode)
 
 
 def upload(app, content, name="picture.png", question="what color is the star?"):
+    """Upload a file and, if it is accepted, ask the question."""
     app.sidebar.file_uploader(key="file").upload(name, content).run()
     if app.sidebar.text_input:
         app.sidebar.text_input(key="question").set_value(question)
@@ -38,6 +42,7 @@ def upload(app, content, name="picture.png", question="what color is the star?")
 
 
 def said(app):
+    """The error sentences on the page, as a reader sees them."""
     return [error.value.replace("\\", "") for error in app.error]
 
 

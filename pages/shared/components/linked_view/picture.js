@@ -1,0 +1,149 @@
+// The map over the picture: patches from their boxes (any boxes), in blocks or smoothed.
+const RASTER = 160; // pixels on the longer side of the grid that smooth maps are computed on
+
+// The patches' boxes in a raster whose longer side has `side` pixels.
+function rasterOf(data, side) {
+  const [width, height] = data.size;
+  const scale = side / Math.max(width, height);
+  const columns = Math.max(1, Math.round(width * scale));
+  const rows = Math.max(1, Math.round(height * scale));
+  const owner = new Int32Array(columns * rows).fill(-1);
+  data.boxes.forEach((box, token) => {
+    if (!box) return;
+    const [left, top, right, bottom] = box.map((edge) => Math.round(edge * scale));
+    for (let y = top; y < Math.min(bottom, rows); y++) owner.fill(token, y * columns + left, y * columns + Math.min(right, columns));
+  });
+  return { columns, rows, owner, scale };
+}
+
+function medianSize(data) {
+  const sizes = data.boxes.filter(Boolean).map(([left, top, right, bottom]) => (right - left + bottom - top) / 2);
+  return sizes.sort((a, b) => a - b)[sizes.length >> 1] ?? 0;
+}
+
+// A running mean of `radius` pixels to each side, along rows (step 1) or columns (step columns).
+function blurLine(from, to, start, step, count, radius) {
+  let sum = 0;
+  for (let i = 0; i < Math.min(radius, count); i++) sum += from[start + i * step];
+  for (let i = 0; i < count; i++) {
+    if (i + radius < count) sum += from[start + (i + radius) * step];
+    if (i - radius - 1 >= 0) sum -= from[start + (i - radius - 1) * step];
+    to[start + i * step] = sum;
+  }
+}
+
+// Three running means come close to a Gaussian.
+function blur(values, columns, rows, radius) {
+  let from = values;
+  let to = new Float32Array(values.length);
+  for (let pass = 0; pass < 3; pass++) {
+    for (let y = 0; y < rows; y++) blurLine(from, to, y * columns, 1, columns, radius);
+    [from, to] = [to, from];
+    for (let x = 0; x < columns; x++) blurLine(from, to, x, columns, rows, radius);
+    [from, to] = [to, from];
+  }
+  return from;
+}
+
+// Values blurred over the raster and divided by the blurred coverage, so that edges do not fade.
+function smoothed(raster, values, radius) {
+  const spread = Float32Array.from(raster.owner, (token) => (token < 0 ? 0 : values[token]));
+  raster.coverage ??= blur(Float32Array.from(raster.owner, (token) => (token < 0 ? 0 : 1)), raster.columns, raster.rows, radius);
+  return blur(spread, raster.columns, raster.rows, radius).map((sum, i) => (raster.coverage[i] > 0 ? sum / raster.coverage[i] : 0));
+}
+
+function drawBlocks(context, boxes, values, top, scale, colors) {
+  boxes.forEach((box, token) => {
+    if (!box) return;
+    const [left, upper, right, lower] = box.map((edge) => Math.round(edge * scale));
+    context.fillStyle = colors[levelOf(values[token], top)];
+    context.fillRect(left, upper, right - left, lower - upper);
+  });
+}
+
+function drawSmooth(context, state, values, top, colors) {
+  const { raster, data } = state;
+  const radius = Math.max(1, Math.round((medianSize(data) * raster.scale) / 4));
+  const field = smoothed(raster, values, radius);
+  const small = (raster.canvas ??= new OffscreenCanvas(raster.columns, raster.rows));
+  const ink = small.getContext("2d");
+  const image = ink.createImageData(raster.columns, raster.rows);
+  for (let i = 0; i < field.length; i++) {
+    if (raster.owner[i] < 0) continue;
+    const level = levelOf(field[i], top);
+    image.data.set(LEVEL_RGB[level], 4 * i);
+    image.data[4 * i + 3] = colors === LEVEL_OVERLAY ? 255 * opacity(level) : 255;
+  }
+  ink.putImageData(image, 0, 0);
+  context.imageSmoothingQuality = "high";
+  context.drawImage(small, 0, 0, context.canvas.width, context.canvas.height);
+}
+
+// The edges of these boxes that no other of them shares, so that a group has one outline.
+function outerEdges(boxes) {
+  const edges = boxes.flatMap(([left, top, right, bottom]) => [
+    { x: [left, left], y: [top, bottom], facing: [2, left] },
+    { x: [right, right], y: [top, bottom], facing: [0, right] },
+    { x: [left, right], y: [top, top], facing: [3, top] },
+    { x: [left, right], y: [bottom, bottom], facing: [1, bottom] },
+  ]);
+  return edges.filter(({ x, y, facing: [side, place] }) =>
+    !boxes.some((box) => Math.abs(box[side] - place) < 0.5 && box[0] <= x[0] && box[2] >= x[1] && box[1] <= y[0] && box[3] >= y[1]));
+}
+
+// White on a dark edge is seen on any picture; dashes tell pointed patches from pinned ones.
+function outline(context, boxes, scale, ratio, dashed) {
+  const edges = new Path2D();
+  for (const { x, y } of outerEdges(boxes)) {
+    edges.moveTo(x[0] * scale, y[0] * scale);
+    edges.lineTo(x[1] * scale, y[1] * scale);
+  }
+  context.lineCap = "square";
+  for (const [color, width] of [["#000", 4.5], ["#fff", 2]]) {
+    context.strokeStyle = color;
+    context.lineWidth = width * ratio;
+    context.setLineDash(dashed && color === "#fff" ? [5 * ratio, 5 * ratio] : []);
+    context.stroke(edges);
+  }
+}
+
+function drawPicture(state, context, values, top, ratio) {
+  const { data, options } = state;
+  const scale = context.canvas.width / data.size[0];
+  const colors = options.picture === "hidden" ? LEVEL_COLOR : LEVEL_OVERLAY;
+  context.clearRect(0, 0, context.canvas.width, context.canvas.height);
+  if (options.patches === "smooth") drawSmooth(context, state, values, top, colors);
+  else drawBlocks(context, data.boxes, values, top, scale, colors);
+  const placed = (tokens) => tokens.map((token) => data.boxes[token]).filter(Boolean);
+  outline(context, placed(state.selection.tokens), scale, ratio, false);
+  outline(context, placed(touchedTokens(state)), scale, ratio, true);
+}
+
+// The patch at a point given in the picture's pixels, or null beside all of them.
+function patchAt(data, x, y) {
+  const found = data.boxes.findIndex((box) => box && x >= box[0] && x < box[2] && y >= box[1] && y < box[3]);
+  return found < 0 ? null : found;
+}
+
+function patchesTouching(data, [left, top, right, bottom]) {
+  return data.boxes.flatMap((box, token) =>
+    box && box[0] < right && box[2] > left && box[1] < bottom && box[3] > top ? [token] : []);
+}
+
+// The nearest patch in a direction, preferring those straight ahead; null at the edge.
+function patchBeside(data, token, [stepX, stepY]) {
+  const middle = ([left, top, right, bottom]) => [(left + right) / 2, (top + bottom) / 2];
+  const [x, y] = middle(data.boxes[token]);
+  let best = null;
+  let least = Infinity;
+  data.boxes.forEach((box, other) => {
+    if (!box || other === token) return;
+    const [otherX, otherY] = middle(box);
+    const ahead = (otherX - x) * stepX + (otherY - y) * stepY;
+    const aside = Math.abs((otherX - x) * stepY) + Math.abs((otherY - y) * stepX);
+    if (ahead <= 0 || aside > ahead || ahead + 2 * aside >= least) return;
+    best = other;
+    least = ahead + 2 * aside;
+  });
+  return best;
+}

@@ -1,0 +1,113 @@
+"""The hidden states that a page shows: a stream without its padding, and tables made from them."""
+
+import csv
+import io
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from vl_core import neighbours
+from vl_core.arrays import HiddenStates, Points, TokenMask
+from vl_core.figures.states import state_names
+from vl_core.trace import Stream
+
+LISTED = 5  # nearest words and patches of a token
+
+Marks = Int[np.ndarray, "asked state 2 rank"]
+Cosines = Float[np.ndarray, "asked state 2 rank"]
+
+
+@dataclass(frozen=True)
+class ShownStates:
+    """The tokens of a stream that are no padding; a mark is one of them, counted from 0."""
+
+    stream: Stream
+
+    @cached_property
+    def positions(self) -> Int[np.ndarray, "token"]:
+        """Each mark's position in the stream."""
+        return np.flatnonzero(~self.stream.tokens.is_padding)
+
+    @cached_property
+    def states(self) -> HiddenStates:
+        """State x mark x width; unpacked only where it is needed, as it may be large."""
+        return self.stream.hidden_states[:, self.positions]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What each state is called."""
+        return state_names(len(self.stream.scales))
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What each mark is called."""
+        return tuple(self.stream.tokens.texts[position] for position in self.positions)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """What kind of token each mark is."""
+        return tuple(self.stream.tokens.kinds[position] for position in self.positions)
+
+    @property
+    def is_text(self) -> TokenMask:
+        """Which marks are words."""
+        return self.stream.tokens.is_text[self.positions]
+
+    @property
+    def is_image(self) -> TokenMask:
+        """Which marks are patches."""
+        return self.stream.tokens.is_image[self.positions]
+
+    def nearest(self, asked: Int[np.ndarray, "asked"]) -> tuple[Marks, Cosines]:
+        """The marks nearest to some marks and their cosines; kind 0 is words, kind 1 patches.
+
+        Where there are fewer than asked for, marks are -1 and cosines 0.
+        """
+        found = [
+            neighbours.nearest(self.states, asked, kind, LISTED)
+            for kind in (self.is_text, self.is_image)
+        ]
+        marks = np.stack([kind.tokens for kind in found], axis=-2)
+        cosines = np.stack([kind.cosines for kind in found], axis=-2)
+        return marks.swapaxes(0, 1), np.nan_to_num(cosines).swapaxes(0, 1)
+
+    def nearest_table(self, mark: int) -> dict[str, tuple[str, ...]]:
+        """The nearest words and patches of a mark, with their cosines; one row for each state."""
+        marks, cosines = (found[0] for found in self.nearest(np.array([mark])))
+        rows = range(len(self.names))
+        return {
+            "Hidden state": self.names,
+            "Nearest words": tuple(self._listed(marks[row, 0], cosines[row, 0]) for row in rows),
+            "Nearest patches": tuple(self._listed(marks[row, 1], cosines[row, 1]) for row in rows),
+        }
+
+    def _listed(self, marks: Int[np.ndarray, "rank"], cosines: Float[np.ndarray, "rank"]) -> str:
+        found = [
+            f"{self.texts[mark]} {'−' if cosine < 0 else ''}{abs(cosine):.2f}"
+            for mark, cosine in zip(marks, cosines, strict=True)
+            if mark >= 0
+        ]
+        return "  ·  ".join(found)
+
+    def points_csv(self, points: Points) -> str:
+        """A row for each mark and state; positions in the stream count from 1."""
+        content = io.StringIO()
+        writer = csv.writer(content)
+        writer.writerow(["position", "token", "kind", "state", "x", "y"])
+        for name, places in zip(self.names, points, strict=True):
+            marks = zip(self.positions + 1, self.texts, self.kinds, places, strict=True)
+            for position, text, kind, (x, y) in marks:
+                writer.writerow([position, text, kind, name, x, y])
+        return content.getvalue()
+
+    def arrays(self, points: Points, *, with_states: bool) -> dict[str, np.ndarray]:
+        """The points (state x mark x 2) and what they are; the hidden states if wanted."""
+        found = {
+            "points": points,
+            "positions": self.positions,
+            "tokens": np.array(self.texts),
+            "kinds": np.array(self.kinds),
+        }
+        return found | {"hidden_states": self.states} if with_states else found

@@ -1,0 +1,1 @@
+"""Capture against the models' own eager attention."""

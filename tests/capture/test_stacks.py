@@ -1,0 +1,119 @@
+"""From a run to the stacks of a trace: layers in order, statistics of the live weights."""
+
+import re
+
+import numpy as np
+import pytest
+import torch
+
+from tests.builders import random_tokens
+from tests.capture import models
+from vl_core import capture, head_stats
+from vl_core.capture import Place
+from vl_core.trace import TokenTable
+
+EVERYTHING = slice(None)
+
+
+class EagerRows:
+    """A layer of eager attention as a source of rows."""
+
+    def __init__(self, weights, is_hidden):
+        self.weights, self.is_hidden = weights, is_hidden
+        self.n_heads, n_queries, n_keys = weights.shape
+        self.query_positions, self.key_positions = np.arange(n_queries), np.arange(n_keys)
+
+    def rows(self, heads, queries):
+        """Head x row x key."""
+        return self.weights[heads, queries]
+
+    def allowed(self, queries):
+        """Row x key."""
+        return ~self.is_hidden[queries]
+
+
+@pytest.fixture(params=["llama", "bert, padded", "gemma2"])
+def case(request):
+    """A tiny model on eager attention."""
+    torch.manual_seed(0)
+    return models.CASES[request.param]()
+
+
+def place(name):
+    """The layers of the tiny models, as their modules are named."""
+    found = re.search(r"layers?\.(\d+)\.(self_attn|attention\.self)$", name)
+    return Place("encoder", "encoder", "encoder", int(found[1])) if found else None
+
+
+def tokens_of(case, item):
+    """Eleven tokens: class, three words, separator, 2 x 3 patches; padding as the model has it."""
+    table = random_tokens(n_text=3)
+    padding = case.is_padding[item].numpy()
+    return TokenTable(table.texts, table.kinds, table.boxes, table.spans, padding, table.is_unknown)
+
+
+@pytest.mark.parametrize("item", [0, 1])
+def test_live_statistics_are_those_of_eager_weights(case, item):
+    """Measured on live float32, each statistic is within 1e-5 of that on eager's own weights."""
+    with torch.inference_mode():
+        outputs = case.model(**case.inputs, output_attentions=True)
+        capture.attach(case.model)
+        with capture.recording(case.model) as recorder:
+            case.model(**case.inputs)
+        tokens = tokens_of(case, item)
+        heard = {name: [both[item]] for name, both in recorder.evaluations.items()}
+        stack = capture.stacks(heard, place, {"encoder": tokens})["encoder"]
+        eager = [
+            [EagerRows(weights[item].double(), hidden_keys(weights[item]))]
+            for weights in case.attentions(outputs)
+        ]
+        expected = head_stats.measure(eager, tokens, tokens)
+
+    assert stack.head_stats.keys() == expected.keys()
+    for key, values in expected.items():
+        np.testing.assert_allclose(stack.head_stats[key], values, atol=1e-5, rtol=1e-5, err_msg=key)
+
+
+def hidden_keys(weights):
+    """Softmax gives no key a weight of exactly 0 unless it is masked."""
+    return (weights == 0).all(dim=0)
+
+
+def test_layers_stand_in_the_models_order():
+    """However the modules were heard, the stack has their layers from first to last."""
+    torch.manual_seed(0)
+    case = models.llama()
+    capture.attach(case.model)
+    with torch.inference_mode(), capture.recording(case.model) as recorder:
+        case.model(input_ids=case.inputs["input_ids"][:1])
+    heard = dict(reversed(recorder.evaluations.items()))
+
+    stack = capture.stacks(heard, place, {"encoder": tokens_of(case, 0)})["encoder"]
+
+    assert stack.layers == (0, 1, 2)
+    for layer, name in enumerate(case.modules):
+        live = recorder.evaluations[name][0].rows(EVERYTHING, EVERYTHING).numpy()
+        np.testing.assert_allclose(stack.weights[layer], live, atol=2e-3)
+
+
+def test_cross_attention_has_a_stream_on_each_side():
+    """Queries and keys of different length make a stack of their own."""
+    torch.manual_seed(0)
+    case = models.pix2struct()
+    capture.attach(case.model)
+    with torch.inference_mode(), capture.recording(case.model) as recorder:
+        case.model(**{name: value[:1] for name, value in case.inputs.items()})
+    patches = TokenTable.of([f"patch {i}" for i in range(7)], ["image"] * 7)
+    tables = {"decoder": random_tokens(n_text=3), "vision": patches}
+
+    def place_of_two(name):
+        layer = int(name.split(".")[1])
+        if "encoder_decoder" in name:
+            return Place("decoder<-vision", "decoder", "vision", layer)
+        return Place("decoder", "decoder", "decoder", layer)
+
+    stacks = capture.stacks(recorder.evaluations, place_of_two, tables)
+
+    assert stacks["decoder"].weights.shape == (3, 4, 11, 11)
+    assert stacks["decoder<-vision"].weights.shape == (3, 4, 11, 7)
+    assert stacks["decoder<-vision"].keys is tables["vision"]

@@ -1,0 +1,1 @@
+"""Tests of the generated scenes, with a slow reader of their language as an oracle."""

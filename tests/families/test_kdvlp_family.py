@@ -1,0 +1,180 @@
+"""The KD-VLP family: which position is which word or cell, and what the model answers."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from tests import probes
+from tests.checkpoints import MAX_TOKENS, save_kdvlp
+from vl_core.datasets import scenes
+from vl_core.errors import ImageError, TextError
+from vl_core.example import Example
+from vl_core.families.kdvlp import family as kdvlp
+from vl_core.model import EMBEDDED
+
+SIZE = (330, 190)  # not square; 8 x 5 cells whose sides are no whole pixels
+TEXT = "What color is  the Zeppelin, left of a star?"
+
+
+@pytest.fixture(scope="module")
+def family(tmp_path_factory):
+    """A tiny random checkpoint."""
+    return kdvlp.load(save_kdvlp(tmp_path_factory.mktemp("kdvlp")))
+
+
+@pytest.fixture(scope="module")
+def example():
+    """A picture that is not square, different everywhere, and a text with unknown words."""
+    rng = np.random.default_rng(0)
+    coarse = Image.fromarray(rng.integers(0, 256, (13, 21, 3), np.uint8))
+    return Example(coarse.resize(SIZE, Image.Resampling.BICUBIC), TEXT)
+
+
+def table_of(family, example):
+    """The tokens of the one stream."""
+    return family.streams(example, family.inputs(example))["encoder"]
+
+
+def test_words_are_shown_with_the_text_that_they_stand_for(family, example):
+    """Known words as the model knows them, unknown ones as they were typed, never [UNK]."""
+    tokens = table_of(family, example)
+
+    words = ["what", "color", "is", "the", "Zeppelin", ",", "left", "of", "a", "star", "?"]
+    n_words = len(words)
+    assert tokens.texts[: n_words + 2] == ("[CLS]", *words, "[SEP]")
+    assert tokens.kinds[: n_words + 2] == ("special", *["text"] * n_words, "special")
+    unknown = [text for text, flag in zip(tokens.texts, tokens.is_unknown, strict=True) if flag]
+    assert unknown == ["Zeppelin", ","]
+    shown = [example.text[start:end].lower() for start, end in tokens.spans[1 : n_words + 1]]
+    assert shown == [word.lower() for word in words]
+    assert (tokens.spans[[0, n_words + 1]] == -1).all()
+    assert (tokens.spans[n_words + 2 :] == -1).all()
+
+
+def test_special_names_in_the_question_are_words(family):
+    """What the user typed is text, even if it reads like one of the model's own tokens."""
+    tokens = table_of(family, Example(None, "is [SEP] a star"))
+
+    assert tokens.kinds == ("special", "text", "text", "text", "text", "special")
+
+
+def test_cells_tile_the_original_picture_row_by_row(family, example):
+    """Boxes are in pixels of the original; together they cover it once."""
+    tokens = table_of(family, example)
+    boxes = tokens.boxes[tokens.is_image]
+
+    assert len(boxes) == 8 * 5
+    assert np.isnan(tokens.boxes[~tokens.is_image]).all()
+    for column, row in ((0, 0), (7, 0), (3, 4)):
+        expected = [column * 330 / 8, row * 38, (column + 1) * 330 / 8, (row + 1) * 38]
+        np.testing.assert_allclose(boxes[row * 8 + column], expected)
+    assert tokens.texts[-1] == "patch 5, 8"
+
+
+@pytest.fixture(scope="module")
+def embedded():
+    """The model that ships: the geometry of trained weights is the one that is shown."""
+    return kdvlp.load(EMBEDDED)
+
+
+@pytest.mark.parametrize("size", [(128, 80), (96, 128)])
+def test_a_cells_own_pixels_change_it_most(embedded, size):
+    """Inverting the pixels inside a cell's box changes that cell's embedding more than others."""
+    scene = Example(scenes.scene(scenes.UNSEEN_SEEDS[0], size=size).render(330), "what is this?")
+
+    moved = probes.changes(embedded, scene, "encoder", "kdvlp.encoder.layers.0")
+
+    tokens = table_of(embedded, scene)
+    assert (moved.argmax(axis=1) == np.flatnonzero(tokens.is_image)).all()
+    assert (moved[:, ~tokens.is_image] == 0).all()
+
+
+def test_cells_stay_in_their_place_through_the_layers(embedded, example):
+    """With attention turned to identity, words see nothing of the picture at the last layer."""
+    with probes.identity_attention(embedded.model):
+        moved = probes.changes(embedded, example, "encoder", "kdvlp.encoder.layers.5")
+
+    tokens = table_of(embedded, example)
+    assert (moved[:, ~tokens.is_image] == 0).all()
+    assert (moved[:, tokens.is_image].diagonal() > 0).all()
+
+
+@pytest.mark.parametrize("size", [(330, 190), (100, 400), (64, 64)])
+def test_boxes_lie_where_the_processor_took_the_pixels_from(family, size):
+    """A picture that spells out coordinates arrives in each cell with the centre of its box."""
+    example = Example(probes.coordinate_image(size), "what is this?")
+    pictures = family.processor.image_processor
+    pixels = family.inputs(example)["pixel_values"][0]
+    undone = pixels * torch.tensor(pictures.image_std)[:, None, None]
+    undone += torch.tensor(pictures.image_mean)[:, None, None]
+
+    centres, is_picture = probes.seen_centres(undone, pictures.stride)
+
+    tokens = table_of(family, example)
+    boxes = tokens.boxes[tokens.is_image]
+    assert is_picture.all()
+    np.testing.assert_allclose(centres * size, (boxes[:, :2] + boxes[:, 2:]) / 2, atol=2)
+
+
+def test_the_picture_as_seen_is_what_the_model_is_fed(family, example):
+    """Normalising the seen picture gives the model's pixels."""
+    seen = np.asarray(family.seen(example), np.float32).transpose(2, 0, 1) / 255
+    pictures = family.processor.image_processor
+    mean, std = np.array([pictures.image_mean, pictures.image_std], np.float32)[:, :, None, None]
+
+    pixels = family.inputs(example)["pixel_values"][0].numpy()
+
+    np.testing.assert_allclose((seen - mean) / std, pixels, atol=1e-5)
+
+
+def test_text_alone_has_no_cells(family):
+    """Without a picture there are words only, and nothing is seen."""
+    example = Example(None, "what is this?")
+
+    assert not table_of(family, example).is_image.any()
+    assert family.seen(example) is None
+    assert "pixel_values" not in family.inputs(example)
+
+
+def test_questions_up_to_the_limit_fit(family):
+    """The longest question that fits is read whole; [CLS] and [SEP] take two places."""
+    assert len(table_of(family, Example(None, " ".join(["a"] * (MAX_TOKENS - 2))))) == MAX_TOKENS
+
+
+def test_longer_questions_are_refused_with_both_numbers(family):
+    """The message says how many tokens came and how many fit."""
+    example = Example(None, " ".join(["a"] * MAX_TOKENS))
+
+    with pytest.raises(TextError, match=f"has {MAX_TOKENS} .* at most {MAX_TOKENS - 2}"):
+        family.inputs(example)
+
+
+def test_narrow_pictures_are_refused(family):
+    """A picture of less than two cells has no geometry worth showing."""
+    with pytest.raises(ImageError, match="too narrow"):
+        family.inputs(Example(Image.new("RGB", (400, 40)), "what is this?"))
+
+
+def test_every_attention_module_has_a_place(family):
+    """Layers are counted as in the model; other modules have none."""
+    places = [family.place(name) for name, _ in family.model.named_modules()]
+
+    found = [place for place in places if place is not None]
+    assert [place.layer for place in found] == [0, 1, 2]
+    assert {(place.stack, place.query_stream, place.key_stream) for place in found} == {
+        ("encoder", "encoder", "encoder")
+    }
+
+
+def test_answers_come_with_their_probabilities(family):
+    """The likeliest first, as softmax over all answers gives it."""
+    logits = torch.tensor([[0.0, 2.0, 1.0, -1.0, -2.0, 0.5]])
+
+    prediction = family.prediction({"answer_logits": logits})
+
+    weights = np.exp(logits[0].numpy())
+    order = ["blue", "yes", "two", "red", "no"]
+    chosen = weights[[1, 2, 5, 0, 3]] / weights.sum()
+    assert [name for name, _ in prediction.top] == order
+    np.testing.assert_allclose([value for _, value in prediction.top], chosen, rtol=1e-5)

@@ -1,0 +1,53 @@
+"""Checkpoints are told by their model_type, or refused in a sentence."""
+
+import json
+import shutil
+
+import pytest
+
+from tests.checkpoints import save_kdvlp
+from vl_core import families
+from vl_core.errors import ModelError
+
+
+def test_a_checkpoint_is_loaded_by_its_type(tmp_path):
+    """The adapter of the architecture that config.json names."""
+    family = families.load(save_kdvlp(tmp_path))
+
+    assert isinstance(family, families.Family)
+    assert family.name == "kdvlp"
+
+
+def test_other_architectures_are_refused_with_what_is_covered(tmp_path):
+    """The message says what came and what there is."""
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "perceiver"}))
+
+    with pytest.raises(ModelError, match=r"'perceiver', which is not covered. Covered: .*kdvlp"):
+        families.load(tmp_path)
+
+
+@pytest.mark.parametrize("config", [None, "", "{", "[]", "{}"])
+def test_what_is_no_checkpoint_is_refused(tmp_path, config):
+    """A folder without a readable config.json holds no model."""
+    if config is not None:
+        (tmp_path / "config.json").write_text(config)
+
+    with pytest.raises(ModelError):
+        families.load(tmp_path)
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut short", "incomplete"])
+def test_damaged_weights_are_refused(tmp_path, damage):
+    """No weights, half a file, or weights of another size: never a partly random model."""
+    folder = save_kdvlp(tmp_path / "model")
+    weights = folder / "model.safetensors"
+    if damage == "missing":
+        weights.unlink()
+    elif damage == "cut short":
+        weights.write_bytes(weights.read_bytes()[:5000])
+    else:
+        smaller = save_kdvlp(tmp_path / "smaller", num_hidden_layers=2)
+        shutil.copy(smaller / "model.safetensors", weights)
+
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        families.load(folder)

@@ -1,0 +1,1 @@
+"""Head statistics against plain loops over their definitions."""

@@ -1,0 +1,132 @@
+"""A head's pattern is the first rule that its numbers meet."""
+
+import numpy as np
+import pytest
+
+from tests.builders import random_stack, random_tokens, random_two_stream_trace
+from vl_core.head_stats import TEXT_TO_IMAGE_LIFT, TEXT_TO_IMAGE_MASS
+from vl_core.head_stats.pattern import (
+    MIXED,
+    PATTERNS,
+    beyond_uniform,
+    patterns,
+    uniform_reach,
+)
+from vl_core.trace import Block, KeptWeights, Stack
+
+TOKENS = random_tokens(n_text=4, rows=3, columns=5, size=(50, 30))
+COUNT = len(TOKENS)
+WORDS, PATCHES = np.flatnonzero(TOKENS.is_text), np.flatnonzero(TOKENS.is_image)
+NAMES = [pattern.name for pattern in (*PATTERNS, MIXED)]
+
+
+def uniform() -> np.ndarray:
+    """Every token looks at all tokens alike."""
+    return np.full((COUNT, COUNT), 1 / COUNT)
+
+
+def looking_at(queries: np.ndarray, key: int) -> np.ndarray:
+    """These tokens look at one key only, the others at all alike."""
+    weights = uniform()
+    weights[queries] = np.eye(COUNT)[key]
+    return weights
+
+
+def near_by() -> np.ndarray:
+    """Patches look at themselves and at what touches them in the picture."""
+    weights = uniform()
+    for patch in PATCHES:
+        apart = np.hypot(*(TOKENS.centres - TOKENS.centres[patch]).T)
+        touching = np.flatnonzero(np.isclose(apart, 1))
+        weights[patch] = 0
+        weights[patch, patch] = 0.45
+        weights[patch, touching] = 0.55 / len(touching)
+    return weights
+
+
+def one_of_each() -> np.ndarray:
+    """Half of the attention on one word, half on one patch: no rule is met."""
+    weights = np.zeros((COUNT, COUNT))
+    weights[:, WORDS[0]] = weights[:, PATCHES[-1]] = 0.5
+    return weights
+
+
+MADE = {
+    "class token or separator (sink)": looking_at(np.arange(COUNT), 0),
+    "mostly looks at itself": np.eye(COUNT),
+    "previous token": np.eye(COUNT)[[0, *range(COUNT - 1)]],
+    "words look at the picture": looking_at(WORDS, PATCHES[3]),
+    "patches look at the words": looking_at(PATCHES, WORDS[2]),
+    "patches near by": near_by(),
+    "words among themselves": looking_at(WORDS, WORDS[0]),
+    "patches among themselves": looking_at(PATCHES, PATCHES[0]),
+    "spread evenly": uniform(),
+    "mixed": one_of_each(),
+}
+
+
+def stack_of(*heads: np.ndarray) -> Stack:
+    """A single layer with these heads."""
+    place = np.arange(COUNT)
+    kept = KeptWeights(np.stack(heads).astype(np.float16))
+    block = Block(place, place.copy(), kept)
+    return Stack("encoder", "encoder", "encoder", TOKENS, TOKENS, (0,), ((block,),))
+
+
+def test_heads_made_for_each_pattern_are_named_so():
+    """Every rule can be met, and none takes a head that was made for a later one."""
+    [named] = patterns(stack_of(*MADE.values()))
+
+    assert [pattern.name for pattern in named] == list(MADE) == NAMES
+
+
+def test_a_rule_about_a_missing_number_is_not_met():
+    """A stack of text alone has no heads that look at pictures, and raises no warning."""
+    text_only = random_stack(queries=random_tokens(n_text=5, rows=0, columns=0))
+
+    named = {pattern.name for row in patterns(text_only) for pattern in row}
+
+    assert not any("pi" in name or "patch" in name for name in named)
+
+
+def test_cross_attention_is_named_too():
+    """Where queries and keys are different streams, no head looks at itself."""
+    stack = random_two_stream_trace().stacks["language<-vision"]
+
+    named = patterns(stack)
+
+    assert (len(named), len(named[0])) == (stack.n_layers, stack.n_heads)
+    assert "mostly looks at itself" not in {pattern.name for row in named for pattern in row}
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("spread evenly", 0), ("words look at the picture", 1)]
+)
+def test_beyond_uniform_is_0_for_uniform_attention_and_1_for_nothing_else(name, expected):
+    """Its ends do not depend on how many words and patches there are."""
+    stack = stack_of(MADE[name])
+
+    found = beyond_uniform(TEXT_TO_IMAGE_MASS.of(stack), TEXT_TO_IMAGE_LIFT.of(stack))
+
+    assert found == pytest.approx(np.full((1, 1), expected), abs=2e-3)
+
+
+def test_beyond_uniform_is_missing_where_nothing_can_be_said():
+    """No mass at all, or nowhere else to look."""
+    found = beyond_uniform(np.array([[0.0, 1.0, np.nan]]), np.array([[0.0, 1.0, np.nan]]))
+
+    assert np.isnan(found).all()
+
+
+def test_uniform_reach_is_the_mean_distance_of_all_pairs():
+    """In patches, each patch's distance to itself included; missing without patches."""
+    distances = [
+        ((ax - bx) ** 2 + (ay - by) ** 2) ** 0.5
+        for ax in range(5)
+        for ay in range(3)
+        for bx in range(5)
+        for by in range(3)
+    ]
+
+    assert uniform_reach(stack_of(uniform())) == pytest.approx(sum(distances) / len(distances))
+    assert np.isnan(uniform_reach(random_stack(queries=random_tokens(rows=0, columns=0))))

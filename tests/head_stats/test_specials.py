@@ -1,0 +1,38 @@
+"""A stack as if its special tokens had not been there."""
+
+import numpy as np
+import pytest
+
+from tests.builders import random_stack, random_tokens
+from vl_core.head_stats.specials import without_specials
+
+
+@pytest.mark.parametrize("kept", ["weights", "queries_keys"])
+@pytest.mark.parametrize("mask", ["full", "causal"])
+@pytest.mark.parametrize("windows", [1, 2])
+def test_rows_are_divided_by_what_is_left(kept, mask, windows):
+    """Weights between other tokens stand where they stood, each row summing to one again."""
+    tokens = random_tokens(4, 2, 3, padding=2)
+    stack = random_stack(2, queries=tokens, kept=kept, mask=mask, windows=windows)
+    others = np.flatnonzero(~tokens.is_special)
+    wanted = np.asarray(stack.weights)[:, :, others][..., others]
+    left = wanted.sum(-1, keepdims=True)
+    wanted = np.divide(wanted, left, out=np.zeros_like(wanted), where=left > 0)
+
+    came = without_specials(stack)
+
+    np.testing.assert_allclose(np.asarray(came.weights), wanted, atol=1e-3)
+    assert came.queries is came.keys
+    assert came.queries.texts == tuple(tokens.texts[i] for i in others)
+    assert came.queries.is_padding.sum() == 2
+    assert (came.allowed(1) == stack.allowed(1)[np.ix_(others, others)]).all()
+
+
+def test_streams_of_cross_attention_are_both_thinned():
+    """Queries and keys of different streams each lose their own special tokens."""
+    words, patches = random_tokens(4, 0, 0), random_tokens(0, 2, 3)
+    came = without_specials(random_stack(queries=words, keys=patches))
+
+    assert came.weights.shape == (3, 5, 4, 6)
+    assert set(came.queries.kinds) == {"text"}
+    assert set(came.keys.kinds) == {"image"}

@@ -1,0 +1,50 @@
+"""Which words name a place in the picture, and how much of each patch lies in it."""
+
+import numpy as np
+
+from vl_core.example import Region
+from vl_core.head_stats.tables import Tables
+from vl_core.trace import TokenTable
+
+# "sun" and "flower" are pieces of one word, which ends where the space begins.
+TOKENS = TokenTable.of(
+    ["[CLS]", "sun", "flower", "red", "image", "left", "right"],
+    ["special", "text", "text", "text", "special", "image", "image"],
+    np.array([[np.nan] * 4] * 4 + [[0.0, 0, 20, 8], [0.0, 0, 10, 8], [10.0, 0, 20, 8]]),
+    np.array([[-1, -1], [0, 3], [3, 9], [10, 13], [-1, -1], [-1, -1], [-1, -1]]),
+)
+
+
+def _boxed(*regions):
+    words, fractions = Tables(TOKENS, TOKENS, regions).boxed_words
+    return dict(zip(words.tolist(), fractions.tolist(), strict=True))
+
+
+def test_words_overlap_the_span_by_a_character_at_least():
+    """A piece that only borders on the span does not name the region."""
+    box = (0.0, 0.0, 20.0, 8.0)
+
+    assert list(_boxed(Region("flower", box, (3, 9)))) == [2]
+    assert list(_boxed(Region("sunflower", box, (2, 4)))) == [1, 2]
+    assert list(_boxed(Region("red", box, (9, 11)))) == [3]
+    assert _boxed(Region("nowhere", box)) == {}
+
+
+def test_patches_count_by_the_area_inside():
+    """A patch cut by the box counts in part; a special token never, even if it has a place."""
+    assert _boxed(Region("red", (5.0, 0.0, 15.0, 4.0), (10, 13))) == {
+        3: [0, 0, 0, 0, 0, 0.25, 0.25]
+    }
+
+
+def test_several_boxes_of_a_word_are_one_area():
+    """Where boxes overlap, the area counts once."""
+    first = Region("red", (0.0, 0.0, 10.0, 4.0), (10, 13))
+    second = Region("red", (5.0, 0.0, 20.0, 6.0), (10, 13))
+
+    assert _boxed(first, second) == {3: [0, 0, 0, 0, 0, 0.625, 0.75]}
+
+
+def test_box_without_area_covers_nothing():
+    """A degenerate box is no error."""
+    assert _boxed(Region("red", (5.0, 2.0, 5.0, 6.0), (10, 13))) == {3: [0] * 7}

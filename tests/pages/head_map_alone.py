@@ -1,0 +1,48 @@
+"""A page with nothing but the head map, for its browser tests. ?size=80x64 draws a larger one."""
+
+import numpy as np
+import streamlit as st
+
+from pages.shared.components.head_map import Labels, head_map
+from vl_core.figures import heads as figures
+from vl_core.head_stats import views
+
+LAYERS, HEADS = 3, 5
+MISSING = (0, 1)
+
+
+def values(layers: int = LAYERS, heads: int = HEADS) -> np.ndarray:
+    """From 0 to 1 row by row; one head is missing."""
+    found = np.linspace(0, 1, layers * heads).reshape(layers, heads)
+    found[MISSING] = np.nan
+    return found
+
+
+def choose(layer: int, head: int | None) -> None:
+    """What a page does with a choice: keep it, and count."""
+    st.session_state["choice"] = (layer, head)
+    st.session_state["count"] = st.session_state.get("count", 0) + 1
+
+
+def main() -> None:
+    """Draw the map, what Python has heard, and a button by which Python chooses."""
+    size = st.query_params.get("size", f"{LAYERS}x{HEADS}")
+    shown = values(*map(int, size.split("x")))
+    hints = [
+        [[f"hint {layer}, {head}"] for head in range(shown.shape[1])] for layer in range(len(shown))
+    ]
+    now = st.session_state.setdefault("choice", (1, 2))
+    head_map(
+        shown,
+        views.layer_means(shown),
+        figures.sequential(shown),
+        Labels("Mass <b>", "share of attention", range(1, len(shown) + 1), hints, "heads-mass"),
+        now,
+        choose,
+    )
+    st.text(f"heard {now}, {st.session_state.get('count', 0)} times")
+    st.button("Python chooses", on_click=choose, args=(0, 0))
+
+
+if __name__ == "__main__":
+    main()

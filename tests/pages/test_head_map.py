@@ -1,0 +1,187 @@
+"""The head map, alone on a page: its cells, pointer, keyboard, and talk with Python."""
+
+import os
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser import CHROMIUM, PAINT, ROOT, chromium, served, settled
+from tests.pages import head_map_alone as alone
+
+pytestmark = pytest.mark.browser
+VIRIDIS_ENDS = ["rgb(68, 1, 84)", "rgb(253, 231, 37)"]
+COLOR = "cell => getComputedStyle(cell).backgroundColor"
+
+
+@pytest.fixture(scope="module")
+def context(tmp_path_factory):
+    """One browser for all tests of this file."""
+    if CHROMIUM is None:
+        reason = "no Chromium on the search path: the head map was not tried in a browser"
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
+    expect.set_options(timeout=PAINT)  # a busy machine takes longer than the five seconds it has
+    with chromium(tmp_path_factory.mktemp("profile")) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def url():
+    """One server for all tests of this file."""
+    with served(Path(alone.__file__), PYTHONPATH=str(ROOT)) as server:
+        yield server.url
+
+
+@pytest.fixture
+def page(context, url):
+    """The page, freshly opened; no error may have been thrown when the test is over."""
+    opened, errors = context.new_page(), []
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    opened.goto(url)
+    expect(cells(opened)).to_have_count(alone.LAYERS * (alone.HEADS + 1))
+    settled(opened)
+    yield opened
+    opened.close()
+    assert not errors
+
+
+def cells(page: Page) -> Locator:
+    """All cells, the layers' means among them."""
+    return page.get_by_role("gridcell")
+
+
+def cell(page: Page, name: str) -> Locator:
+    """The cell that a screen reader calls by this name."""
+    return page.get_by_role("gridcell", name=name)
+
+
+def test_each_cell_says_where_it_is_and_what_it_shows(page):
+    """Layers and heads count from 1; the column of means has a name of its own."""
+    expect(cell(page, "Layer 3, head 5: 1.00")).to_have_count(1)
+    expect(cell(page, "Layer 2, head 3: 0.50")).to_have_text("0.50")
+    expect(cell(page, "Layer 2, mean of its heads: 0.50")).to_have_count(1)
+
+
+def test_the_colors_run_from_the_lowest_value_to_the_highest(page):
+    """The ends of the color scale are the ends of the values, as in the exported figure."""
+    ends = [cell(page, name).evaluate(COLOR) for name in ("Layer 1, head 1:", "Layer 3, head 5:")]
+
+    assert ends == VIRIDIS_ENDS
+
+
+def test_a_missing_value_is_hatched_and_has_no_color(page):
+    """What is missing must not look like a low value."""
+    missing = cell(page, "Layer 1, head 2: missing")
+
+    assert missing.evaluate(COLOR) == "rgba(0, 0, 0, 0)"
+    assert "gradient" in missing.evaluate("cell => getComputedStyle(cell).backgroundImage")
+    expect(missing).to_have_text("")
+
+
+def test_text_is_shown_as_it_is(page):
+    """A statistic's name is a user's text: markup in it stays text."""
+    expect(page.locator(".title")).to_have_text("Mass <b>")
+
+
+def test_pointing_shows_name_value_and_hints(page):
+    """The value has one more decimal than the cell, and its unit."""
+    cell(page, "Layer 2, head 4").hover()
+
+    expect(page.locator(".tip div")).to_have_text(
+        ["Layer 2, head 4", "0.571 share of attention", "hint 1, 3"]
+    )
+
+
+def test_a_click_marks_the_cell_and_tells_python(page):
+    """Exactly the clicked cell is selected, and Python counts from 0."""
+    cell(page, "Layer 3, head 1").click()
+
+    expect(page.locator("[aria-selected=true]")).to_have_count(1)
+    expect(cell(page, "Layer 3, head 1")).to_have_attribute("aria-selected", "true")
+    expect(page.get_by_text("heard (2, 0), 1 times")).to_be_visible()
+
+
+def test_a_layer_mean_stands_for_all_its_heads(page):
+    """Choosing a mean selects the layer without a head."""
+    cell(page, "Layer 1, mean").click()
+
+    expect(page.get_by_text("heard (0, None), 1 times")).to_be_visible()
+
+
+def test_what_python_chooses_is_marked_and_can_be_left_again(page):
+    """Choosing the same cell before and after counts twice."""
+    cell(page, "Layer 3, head 1").click()
+    expect(page.get_by_text("heard (2, 0), 1 times")).to_be_visible()
+
+    page.get_by_role("button", name="Python chooses").click()
+    expect(cell(page, "Layer 1, head 1")).to_have_attribute("aria-selected", "true")
+
+    cell(page, "Layer 3, head 1").click()
+    expect(page.get_by_text("heard (2, 0), 3 times")).to_be_visible()
+
+
+def test_the_keyboard_reaches_every_cell(page):
+    """Tab enters at the selected cell, arrows move and stop at the edges, Enter selects."""
+    reachable = page.locator(".cell[tabindex='0']")
+    expect(reachable).to_have_count(1)
+    page.get_by_role("button", name="Save the map").focus()
+
+    page.keyboard.press("Tab")
+    expect(cell(page, "Layer 2, head 3")).to_be_focused()
+    for key in ["ArrowDown", "ArrowDown", "ArrowRight", "ArrowRight", "ArrowRight", "ArrowRight"]:
+        page.keyboard.press(key)
+    expect(cell(page, "Layer 3, mean")).to_be_focused()
+    expect(page.locator(".tip div").first).to_have_text("Layer 3, mean of its heads")
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+
+    expect(page.get_by_text("heard (1, 0), 1 times")).to_be_visible()
+    expect(reachable).to_have_count(1)
+
+
+def test_the_map_can_be_saved_as_a_picture(page, tmp_path):
+    """The PNG holds the map on the theme's background, not an empty canvas."""
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save the map").click()
+    download.value.save_as(tmp_path / "map.png")
+
+    picture = Image.open(tmp_path / "map.png").convert("RGB")
+    colors = {color for _, color in picture.getcolors(picture.width * picture.height)}
+    assert download.value.suggested_filename == "heads-mass.png"
+    assert {(68, 1, 84), (253, 231, 37), (255, 255, 255)} <= colors
+
+
+@pytest.mark.parametrize("size", ["2x2", "80x64"])
+@pytest.mark.parametrize("width", [360, 800, 1440])
+def test_the_map_fits_any_width(context, url, size, width):
+    """From 2 x 2 to 80 x 64 heads: nothing sticks out, and the labels do not touch."""
+    page = context.new_page()
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(f"{url}/?size={size}")
+    layers, heads = map(int, size.split("x"))
+    expect(cells(page)).to_have_count(layers * (heads + 1))
+    settled(page)
+
+    excess = page.locator(".frame").evaluate("frame => frame.scrollWidth - frame.clientWidth")
+    gaps = [
+        page.locator(f".{name}:not(.unlabelled)").evaluate_all(GAPS, side)
+        for name, side in (("layer", "y"), ("head", "x"))
+    ]
+    page.close()
+
+    assert excess <= 0
+    assert min(min(found) for found in gaps) > 0
+
+
+# Distances between the texts of neighbouring labels, along the axis on which they stand.
+GAPS = """(labels, axis) => {
+  const boxes = labels.map((label) => {
+    const text = document.createRange();
+    text.selectNodeContents(label);
+    return text.getBoundingClientRect();
+  });
+  const [start, end] = axis === "x" ? ["left", "right"] : ["top", "bottom"];
+  return boxes.slice(1).map((box, i) => box[start] - boxes[i][end]);
+}"""

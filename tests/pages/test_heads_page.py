@@ -1,0 +1,176 @@
+"""The heads page shows any statistic of any trace, and selects a head for all pages."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from pages.shared import session
+from tests.builders import random_trace, random_two_stream_trace
+from vl_core import head_stats
+from vl_core.head_stats import vlinterpret
+from vl_core.head_stats.sheet import as_csv
+
+APP = str(Path(__file__).parents[2] / "streamlit_app.py")
+
+
+@pytest.fixture
+def page(monkeypatch):
+    """Opens the page on a trace: one stream of 3 layers x 5 heads unless another is given."""
+
+    def opened(trace=None, **link) -> AppTest:
+        shown = trace or random_trace()
+        name = f"trace {id(shown)}"
+        monkeypatch.setattr(session, "_shown", lambda: (name, shown))
+        app = AppTest.from_file(APP, default_timeout=120)
+        for parameter, value in link.items():
+            app.query_params[parameter] = value
+        app.run()
+        app.switch_page("pages/heads.py").run()
+        assert not app.exception
+        assert not app.error
+        return app
+
+    return opened
+
+
+def sent(app: AppTest) -> dict:
+    """What the head map was given."""
+    [component] = app.get("bidi_component")
+    return json.loads(component.proto.json)
+
+
+def said(app: AppTest) -> str:
+    """All text on the page."""
+    kinds = ("markdown", "caption", "info", "subheader")
+    return " ".join(element.value for kind in kinds for element in app.get(kind))
+
+
+@pytest.mark.parametrize("statistic", [one.key for one in head_stats.STATISTICS])
+@pytest.mark.parametrize("specials", ["with", "without"])
+def test_the_map_shows_the_chosen_statistic(page, statistic, specials):
+    """The numbers of the core, layer x head, with their unit."""
+    trace = random_trace()
+    one = head_stats.by_key(statistic)
+
+    app = page(trace, statistic=statistic, specials=specials)
+
+    expected = one.of(trace.stacks["encoder"], specials == "with")
+    shown = np.array(sent(app)["values"], float)
+    assert shown == pytest.approx(expected, nan_ok=True)
+    assert sent(app)["unit"] == one.unit
+    assert one.definition[:40] in said(app).replace("\\", "")
+
+
+def test_z_scores_have_a_symmetric_scale(page):
+    """Their mean over all heads is 0, and the middle of the scale is 0."""
+    data = sent(page(view="z"))
+
+    assert np.mean(data["values"]) == pytest.approx(0)
+    assert data["low"] == -data["high"]
+
+
+@pytest.mark.parametrize("label", vlinterpret.LABELS)
+def test_vlinterprets_own_numbers_can_be_seen(page, label):
+    """All seven entries of its menu, under their names, with what differs said beside them."""
+    trace = random_trace()
+    app = page(trace, view="vlinterpret")
+
+    app.selectbox(key="heads_menu").set_value(label).run()
+
+    assert not app.exception
+    assert sent(app)["name"] == label
+    expected = vlinterpret.statistics(trace.stacks["encoder"])[label]
+    assert np.array(sent(app)["values"], float) == pytest.approx(expected, nan_ok=True)
+    assert "“image\\-to\\-text” there" in said(app)
+
+
+def test_a_stack_that_vlinterpret_did_not_know_says_so(page):
+    """Two streams: a sentence instead of a map, and the way back is there."""
+    app = page(random_two_stream_trace(), view="vlinterpret")
+
+    assert "one stream" in said(app)
+    app.segmented_control(key="heads_view").set_value("raw").run()
+    assert sent(app)["values"]
+
+
+def test_each_stack_can_be_chosen(page):
+    """Cross-attention among them, whose statistics may be missing."""
+    trace = random_two_stream_trace()
+    app = page(trace)
+
+    for name, stack in trace.stacks.items():
+        app.selectbox(key="heads_stack").set_value(name).run()
+        assert not app.exception
+        assert not app.error
+        assert np.shape(sent(app)["values"]) == (stack.n_layers, stack.n_heads)
+
+
+def test_a_missing_statistic_says_why(page):
+    """Without boxes there is no grounding: all cells are missing, and a sentence says so."""
+    trace = random_trace()
+    stack = replace(trace.stacks["encoder"], regions=())
+    example = replace(trace.example, regions=())
+
+    app = page(replace(trace, example=example, stacks={"encoder": stack}), statistic="grounding")
+
+    assert {value for row in sent(app)["values"] for value in row} == {None}
+    assert "boxes" in app.info[0].value
+
+
+def test_the_selected_head_is_shown_everywhere(page):
+    """The map, the panel beside it and the address agree on it."""
+    app = page()
+
+    app.session_state["selection"] = {"layer": 2, "head": 3}
+    app.run()
+
+    assert app.subheader[0].value == "Layer 3, head 4"
+    assert sent(app)["selected"] == [2, 3]
+    assert app.query_params["layer"] == "3"
+    assert app.query_params["head"] == "4"
+
+
+def test_a_layers_mean_can_be_selected(page):
+    """It has a value, and no rank or pattern, which belong to a head."""
+    app = page(layer="2", head="mean")
+
+    assert app.subheader[0].value == "Layer 2, mean of its 5 heads"
+    assert sent(app)["selected"] == [1, None]
+    assert "Pattern" not in said(app)
+
+
+def test_the_list_is_sorted_and_marks_the_selected_head(page):
+    """Highest first, whatever the order of the layers."""
+    app = page(layer="2", head="3")
+
+    table = app.dataframe[0].value
+    assert table["value"].is_monotonic_decreasing
+    assert table["rank"].tolist() == list(range(1, 16))
+    [row] = app.session_state[app.dataframe[0].key]["selection"]["rows"]
+    assert table.iloc[row][["layer", "head"]].tolist() == [2, 3]
+
+
+def test_a_statistic_of_ones_own_appears(page):
+    """Registered by a user: in the menu, on the map, in the table to take away."""
+
+    @head_stats.register(key="own_share", name="Own *share*", unit="parts", definition="Mine.")
+    def own_share(weights, stack):
+        return float(weights[0, 0])
+
+    try:
+        trace = random_trace()
+        app = page(trace, statistic="own_share")
+        assert "Own *share*" in app.selectbox(key="heads_statistic").options
+        assert sent(app)["name"] == "Own *share*"
+        assert "own_share" in as_csv(trace.stacks["encoder"]).splitlines()[0]
+    finally:
+        head_stats.unregister("own_share")
+
+
+def test_an_unknown_statistic_in_a_link_falls_back(page):
+    """An old or mistyped link shows something sensible."""
+    assert sent(page(statistic="nonsense"))["name"] == "Text-to-image mass"

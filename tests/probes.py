@@ -1,0 +1,107 @@
+"""Model-independent probes of geometry: which token shows which part of the picture.
+
+They need nothing but the family's own doors, so every family's tests can run them.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor, nn
+from transformers import AttentionInterface, PreTrainedModel
+
+from vl_core.example import Example
+from vl_core.families import Family
+
+IDENTITY = "identity"
+
+
+def coordinate_image(size: tuple[int, int]) -> Image.Image:
+    """Red says how far right a pixel lies, green how far down (0..255), blue is full.
+
+    Whatever a processor does to it, each pixel still says where it came from; where blue is
+    missing there is padding.
+    """
+    width, height = size
+    x = np.broadcast_to((np.arange(width) + 0.5) / width, (height, width))
+    y = np.broadcast_to(((np.arange(height) + 0.5) / height)[:, None], (height, width))
+    shares = np.stack([x, y, np.ones_like(x)], axis=-1)
+    return Image.fromarray((shares * 255).round().astype(np.uint8))
+
+
+def seen_centres(pixels: Tensor, patch: int) -> tuple[np.ndarray, np.ndarray]:
+    """Where in the picture each patch of a processed coordinate image lies, row by row.
+
+    pixels: (3, height, width) in 0..1, before or after undoing the normalisation. Centres
+    (patch x 2) as shares of width and height, and which patches are picture and not padding.
+    """
+    means = nn.functional.avg_pool2d(pixels[None].float(), patch)[0].flatten(1).T.numpy()
+    return means[:, :2], means[:, 2] > 0.5
+
+
+def _identity(
+    module: nn.Module, query: Tensor, key: Tensor, value: Tensor, *_args: object, **_kwargs: object
+) -> tuple[Tensor, None]:
+    if value.shape[2] != query.shape[2]:
+        value = query.new_zeros(*query.shape[:3], value.shape[-1])
+    groups = query.shape[1] // value.shape[1]
+    return value.repeat_interleave(groups, dim=1).transpose(1, 2).contiguous(), None
+
+
+AttentionInterface.register(IDENTITY, _identity)
+
+
+@contextmanager
+def identity_attention(model: PreTrainedModel) -> Iterator[None]:
+    """Attention in which every token looks at itself alone, so that tokens never mix.
+
+    What one token shows then stays in its place through all layers.
+    """
+    before = model.config._attn_implementation
+    model.set_attn_implementation(IDENTITY)
+    try:
+        yield
+    finally:
+        model.set_attn_implementation(before)
+
+
+def module_input(family: Family, example: Example, module: str) -> Tensor:
+    """What this module is given when the model reads the example: token x width."""
+    seen: list[Tensor] = []
+
+    def keep(_module: nn.Module, args: tuple[Tensor, ...], kwargs: dict[str, Tensor]) -> None:
+        seen.append(args[0] if args else kwargs["hidden_states"])
+
+    handle = family.model.get_submodule(module).register_forward_pre_hook(keep, with_kwargs=True)
+    try:
+        with torch.inference_mode():
+            family.model(**family.inputs(example))
+    finally:
+        handle.remove()
+    return seen[0][0]
+
+
+def changes(family: Family, example: Example, stream: str, module: str) -> np.ndarray:
+    """How much each token changes when the pixels inside one patch's box are inverted.
+
+    Patch x token: the norm of the change at the module's input. The patches are those of the
+    stream that have a box, in its order.
+    """
+    table = family.streams(example, family.inputs(example))[stream]
+    boxes = table.boxes[~np.isnan(table.boxes).any(axis=1)]
+    before = module_input(family, example, module)
+    return np.stack(
+        [
+            (module_input(family, _inverted(example, box), module) - before).norm(dim=-1).numpy()
+            for box in boxes
+        ]
+    )
+
+
+def _inverted(example: Example, box: np.ndarray) -> Example:
+    corners = tuple(int(edge) for edge in np.round(box))
+    picture = example.image.copy()
+    picture.paste(ImageOps.invert(picture.crop(corners)), corners[:2])
+    return Example(picture, example.text)

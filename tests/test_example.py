@@ -1,0 +1,130 @@
+"""Examples: what a visitor types or uploads, in the form that every model gets."""
+
+import io
+import unicodedata
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from tests.builders import random_picture
+from vl_core.errors import ImageError, TextError
+from vl_core.example import Example, Region, clean_text
+
+
+def test_a_picture_becomes_upright_rgb():
+    """Whatever mode it came in; size is width and height."""
+    example = Example(random_picture((40, 24)).convert("L"), "what is it?")
+
+    assert example.image.mode == "RGB"
+    assert example.size == (40, 24)
+
+
+def test_bytes_paths_and_strings_are_read(tmp_path):
+    """The same picture, however it is handed over."""
+    content = io.BytesIO()
+    random_picture((40, 24)).save(content, "PNG")
+    path = tmp_path / "a.png"
+    path.write_bytes(content.getvalue())
+    for source in (content.getvalue(), path, str(path)):
+        np.testing.assert_array_equal(
+            np.asarray(Example(source, "what?").image), np.asarray(random_picture((40, 24)))
+        )
+
+
+def test_text_may_stand_alone():
+    """An example without a picture has no size."""
+    example = Example(None, "what is it?")
+
+    assert example.image is None
+    assert example.size is None
+
+
+def test_a_bad_picture_is_refused_when_the_example_is_made():
+    """Not later, in the model."""
+    with pytest.raises(ImageError, match="not a picture"):
+        Example(b"not an image", "what is it?")
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "\t\n\r\x00", "\x1b\x07", "\u00a0\u2003", "\u200b\u200e\ufeff", "\ud800"]
+)
+def test_a_text_without_anything_to_read_is_refused(text):
+    """Empty, blanks, control characters, invisible marks, half a surrogate pair."""
+    with pytest.raises(TextError, match="The question is empty"):
+        Example(None, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("  what   is it? ", "what is it?"),
+        ("what\nis\r\n\tit?", "what is it?"),
+        ("what\x00is\x1bit?\x7f", "what is it?"),
+        ("what\u2028is\u00a0it?", "what is it?"),
+        ("cafe\u0301", "café"),
+        ("is \ud83d half", "is half"),
+    ],
+)
+def test_a_text_is_put_on_one_line(text, wanted):
+    """Blanks and control characters part words, accents join their letters."""
+    assert Example(None, text).text == wanted
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "is that a 🦜?",
+        "👩\u200d👩\u200d👧 and 🏳\ufe0f\u200d🌈",
+        "מה הצבע של הכוכב?",
+        "ما لون \u200fالنجمة؟",
+        "星は何色？",
+        "<script>alert(1)</script> <b>bold</b> &amp; [link](javascript:alert(1)) $x^2$",
+        "'; DROP TABLE examples; --",
+    ],
+)
+def test_a_readable_text_stays_as_it_is(text):
+    """Emoji, right-to-left and other scripts; HTML, Markdown and code are text, not commands."""
+    assert Example(None, text).text == text
+
+
+@given(st.text())
+def test_a_clean_text_is_clean(text):
+    """It is one line of printable UTF-8, and cleaning it again changes nothing."""
+    try:
+        cleaned = clean_text(text)
+    except TextError:
+        return
+
+    assert clean_text(cleaned) == cleaned
+    assert cleaned.encode("utf-8")
+    assert cleaned == cleaned.strip()
+    assert not any(unicodedata.category(character) == "Cc" for character in cleaned)
+
+
+def test_regions_name_characters_of_the_text():
+    """A span cuts the words out that name the region."""
+    region = Region("star", (1, 2, 9, 8), (7, 11))
+
+    example = Example(Image.new("RGB", (20, 16)), "is the star red?", (region,), "yes")
+
+    assert example.regions == (region,)
+    assert example.text[slice(*example.regions[0].span)] == "star"
+    assert example.answer == "yes"
+
+
+@pytest.mark.parametrize("span", [(-1, 3), (3, 3), (5, 3), (0, 17)])
+def test_a_span_outside_the_text_is_refused(span):
+    """The message names the region, its characters and the length of the text."""
+    with pytest.raises(TextError, match=f"Region star .* {span[0]} to {span[1]} of a text of 16"):
+        Example(None, "is the star red?", (Region("star", (1, 2, 9, 8), span),))
+
+
+def test_spans_need_a_clean_text():
+    """Taking out a blank would move them, and grounding would measure other words in silence."""
+    region = Region("star", (1, 2, 9, 8), (8, 12))
+    with pytest.raises(TextError, match="Pass the text through clean_text first"):
+        Example(None, "is  the star red?", (region,))
+    assert Example(None, "is  the star", (Region("star", (1, 2, 9, 8)),)).text == "is the star"

@@ -1,0 +1,223 @@
+"""From a checkpoint and an example to a trace."""
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+import vl_core
+from tests.builders import random_picture
+from tests.checkpoints import save_kdvlp
+from vl_core import capture, families, head_stats
+from vl_core.errors import ModelError, TextError
+
+SIZE = (330, 190)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A tiny random checkpoint."""
+    return save_kdvlp(tmp_path_factory.mktemp("kdvlp"))
+
+
+@pytest.fixture(scope="module")
+def model(folder):
+    """The checkpoint, loaded."""
+    return vl_core.load(str(folder))
+
+
+@pytest.fixture(scope="module")
+def example():
+    """A picture that is not square, a question and a box that one of its words names."""
+    region = vl_core.Region("star", (20.0, 30.0, 200.0, 150.0), (18, 22))
+    text = "what color is the star?"
+    return vl_core.Example(random_picture(SIZE), text, (region,), answer="red")
+
+
+@pytest.fixture(scope="module")
+def trace(model, example):
+    """What a run of the model leaves."""
+    return model.trace(example)
+
+
+@pytest.fixture(scope="module")
+def plain(folder, example):
+    """What the same checkpoint gives without any capture, on eager attention."""
+    family = families.load(folder)
+    family.model.set_attn_implementation("eager")
+    with torch.inference_mode():
+        return family.model(
+            **family.inputs(example), output_attentions=True, output_hidden_states=True
+        )
+
+
+def test_a_trace_has_all_that_the_run_left(trace, example):
+    """One stream and its stack: 3 layers, 5 heads, 8 text and special tokens, 5 x 8 cells."""
+    stack = trace.stacks["encoder"]
+    assert stack.weights.shape == (3, 5, 48, 48)
+    assert stack.queries is stack.keys is trace.streams["encoder"].tokens
+    assert stack.regions == example.regions
+    assert trace.streams["encoder"].hidden_states.shape == (4, 48, 40)
+    assert trace.example.original_size == SIZE
+    assert trace.example.image.size == (128, 80)
+    assert trace.example.answer == "red"
+
+
+def test_weights_are_those_of_eager_attention(trace, plain):
+    """What the trace gives back is within 2e-3 of what the plain model reports."""
+    for layer, eager in enumerate(plain.attentions):
+        assert abs(trace.stacks["encoder"].weights[layer] - eager[0].numpy()).max() < 2e-3
+
+
+def test_hidden_states_are_the_models_own(trace, plain):
+    """Embeddings first, then after each layer, before the final norm; stored in half precision."""
+    expected = torch.cat(plain.hidden_states).numpy()
+    scale = abs(expected).max(axis=(1, 2), keepdims=True)
+
+    assert (abs(trace.streams["encoder"].hidden_states - expected) <= 1e-3 * scale).all()
+
+
+def test_the_prediction_is_the_plain_models(trace, plain, model):
+    """Capture changes no answer and no probability."""
+    expected = model.family.prediction(plain)
+
+    assert [name for name, _ in trace.prediction.top] == [name for name, _ in expected.top]
+    np.testing.assert_allclose(
+        [value for _, value in trace.prediction.top], [value for _, value in expected.top], 1e-5
+    )
+
+
+def test_all_statistics_are_stored_as_measured_live(trace):
+    """Every built-in statistic is there, and close to what the stored weights give."""
+    stack = trace.stacks["encoder"]
+    bare = replace(stack, head_stats={})
+    for statistic in head_stats.STATISTICS:
+        stored = statistic.of(stack)
+        assert stored is stack.head_stats[statistic.key]
+        np.testing.assert_allclose(stored, statistic.of(bare), atol=2e-3, rtol=2e-2)
+    assert np.isfinite(head_stats.GROUNDING.of(stack)).all()
+
+
+def test_provenance_says_where_a_trace_comes_from(trace, model, folder):
+    """Model, weights, libraries, preprocessing and the three figures of fidelity."""
+    provenance = trace.provenance
+
+    assert provenance.model_id == model.model_id == str(folder)
+    assert provenance.revision == "local"
+    assert len(provenance.weights_hash) == 64
+    assert provenance.family == "kdvlp"
+    assert provenance.dtype == "float32"
+    assert provenance.device in {"cpu", "cuda"}
+    assert set(provenance.versions) == {"vl_core", "torch", "transformers", "numpy"}
+    assert provenance.preprocessing["max_cells"] == 8
+    assert set(provenance.fidelity) == {"output_on_off", "weights_vs_eager", "row_reconstruction"}
+    assert provenance.fidelity["output_on_off"] < 1e-5
+    assert provenance.fidelity["weights_vs_eager"] < 1e-5
+    assert provenance.fidelity["row_reconstruction"] < 2e-3
+
+
+def test_other_weights_have_another_hash(model, tmp_path):
+    """The hash tells two checkpoints of one architecture apart."""
+    other = vl_core.load(str(save_kdvlp(tmp_path, seed=1)))
+
+    assert other.provenance.weights_hash != model.provenance.weights_hash
+
+
+def test_a_trace_outlives_its_file(trace, tmp_path):
+    """Saved and loaded, it shows the same weights, statistics and prediction."""
+    trace.save(tmp_path / "trace.safetensors")
+    loaded = vl_core.Trace.load(tmp_path / "trace.safetensors")
+
+    assert loaded.prediction == trace.prediction
+    assert loaded.provenance == trace.provenance
+    np.testing.assert_array_equal(
+        loaded.stacks["encoder"].weights[2], trace.stacks["encoder"].weights[2]
+    )
+
+
+def test_text_alone_can_be_traced(model):
+    """Without a picture there are only words, and statistics of patches are missing."""
+    trace = model.trace(vl_core.Example(None, "what color is the star?"))
+
+    assert trace.example.image is None
+    assert trace.stacks["encoder"].weights.shape == (3, 5, 8, 8)
+    assert np.isnan(head_stats.TEXT_TO_IMAGE_MASS.of(trace.stacks["encoder"])).all()
+
+
+def test_progress_is_told_in_words(model, example):
+    """Each step is announced once."""
+    steps = []
+
+    model.trace(example, progress=steps.append)
+
+    assert len(steps) == len(set(steps)) >= 2
+
+
+def test_examples_that_cannot_be_read_are_refused(model):
+    """A question that is too long is an error before the model runs."""
+    with pytest.raises(TextError, match="at most"):
+        model.trace(vl_core.Example(None, "a " * 70))
+
+
+def test_several_threads_may_trace_at_once(model):
+    """Traces made at the same time are those made one after the other."""
+    texts = ["what is this?", "is the star left of a star?", "color", "a star is what color?"]
+    examples = [vl_core.Example(random_picture(SIZE, seed), t) for seed, t in enumerate(texts)]
+    alone = [model.trace(example) for example in examples]
+
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(model.trace, examples * 3))
+
+    for expected, trace in zip(alone * 3, together, strict=True):
+        assert trace.streams["encoder"].tokens.texts == expected.streams["encoder"].tokens.texts
+        for layer in range(3):
+            np.testing.assert_allclose(
+                trace.stacks["encoder"].weights[layer],
+                expected.stacks["encoder"].weights[layer],
+                atol=1e-3,
+            )
+        np.testing.assert_allclose(
+            [value for _, value in trace.prediction.top],
+            [value for _, value in expected.prediction.top],
+            atol=1e-5,
+        )
+
+
+def test_a_run_that_captures_too_little_is_an_error(model, example, monkeypatch):
+    """A layer that falls silent after loading is noticed."""
+    monkeypatch.setattr(capture.recorder.Recorder, "add", lambda *_: None)
+
+    with pytest.raises(ModelError, match="0 of 3"):
+        model.trace(example)
+
+
+def test_unknown_names_are_refused(tmp_path):
+    """What is neither the embedded model nor a checkpoint's folder."""
+    with pytest.raises(ModelError, match=r"config\.json"):
+        vl_core.load(str(tmp_path / "nowhere"))
+
+
+def test_the_embedded_model_loads_and_is_faithful():
+    """The model that ships: 6 layers, 8 heads, captured to rounding."""
+    model = vl_core.load()
+    trace = model.trace(vl_core.Example(random_picture((80, 130)), "what color is the star?"))
+
+    assert trace.stacks["encoder"].weights.shape[:2] == (6, 8)
+    assert trace.provenance.fidelity["weights_vs_eager"] < 1e-5
+    assert trace.provenance.fidelity["row_reconstruction"] < 2e-3
+
+
+def test_importing_the_core_is_light():
+    """Neither torch nor transformers is imported before a model is loaded."""
+    code = (
+        "import sys, vl_core, vl_core.trace, vl_core.families, vl_core.head_stats\n"
+        "heavy = {'torch', 'transformers', 'scipy', 'sklearn', 'umap', 'streamlit'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert found.stdout.strip() == "[]"

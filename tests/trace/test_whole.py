@@ -1,0 +1,132 @@
+"""Traces: parts that contradict each other are refused with what came and what was wanted."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.builders import random_stack, random_tokens, random_trace, random_two_stream_trace
+from vl_core.errors import TraceError
+from vl_core.trace import Prediction, Stream, TracedExample
+
+
+def with_tokens(trace, **columns):
+    """The trace with other columns in its token table, and without stacks."""
+    stream = trace.streams["encoder"]
+    tokens = replace(stream.tokens, **columns)
+    return replace(trace, streams={"encoder": replace(stream, tokens=tokens)}, stacks={})
+
+
+def test_valid_traces_are_made():
+    """One stream; two streams with cross-attention, windows and grouped keys."""
+    assert random_trace().stacks["encoder"].n_layers == 3
+    assert set(random_two_stream_trace().stacks) == {"language", "vision", "language<-vision"}
+
+
+def test_a_stack_needs_its_streams():
+    """The message names the stream that is missing and those that exist."""
+    trace = random_trace()
+    stack = replace(trace.stacks["encoder"], key_stream="vision")
+    with pytest.raises(TraceError, match="the key stream vision; the trace has encoder"):
+        replace(trace, stacks={"encoder": stack})
+
+
+def test_a_stack_shares_the_tokens_of_its_stream():
+    """Equal tables that are not the same object could drift apart."""
+    trace = random_trace()
+    stack = random_stack(queries=random_tokens(), regions=trace.example.regions)
+    with pytest.raises(TraceError, match="stack encoder and stream encoder differ in their tokens"):
+        replace(trace, stacks={"encoder": stack})
+
+
+def test_a_stack_has_the_regions_of_the_example():
+    """They are stored once, with the example."""
+    trace = random_trace()
+    with pytest.raises(TraceError, match="stack encoder and the example differ in their regions"):
+        replace(trace, stacks={"encoder": replace(trace.stacks["encoder"], regions=())})
+
+
+@pytest.mark.parametrize("what", ["stream", "stack"])
+def test_parts_are_listed_under_their_own_names(what):
+    """A file keeps each name once."""
+    trace = random_trace()
+    parts = getattr(trace, f"{what}s")
+    listed = {"decoder": parts["encoder"]} | (parts if what == "stream" else {})
+    with pytest.raises(TraceError, match=f"{what} encoder is listed under the name decoder"):
+        replace(trace, **{f"{what}s": listed})
+
+
+@pytest.mark.parametrize(
+    ("box", "message"),
+    [
+        ((-1, 0, 10, 10), "outside the picture of 60 x 32 pixels"),
+        ((0, 0, 10, 33), "outside the picture of 60 x 32 pixels"),
+        ((0, 0, 61, 10), "outside the picture of 60 x 32 pixels"),
+        ((10, 0, 10, 10), "a patch without an area"),
+        ((0, 20, 10, 10), "a patch without an area"),
+    ],
+)
+def test_patches_lie_in_the_picture(box, message):
+    """Left, top, right, bottom in pixels of the original; width and height are told apart."""
+    trace = random_trace()
+    boxes = trace.streams["encoder"].tokens.boxes.copy()
+    boxes[8] = box
+    with pytest.raises(TraceError, match=f"stream encoder: .*{message}"):
+        with_tokens(trace, boxes=boxes)
+
+
+def test_rounding_at_the_edge_is_forgiven():
+    """A box may end a thousandth of a pixel outside."""
+    trace = random_trace()
+    boxes = trace.streams["encoder"].tokens.boxes.copy()
+    boxes[8] = (40, 16, 60.001, 32.001)
+
+    assert with_tokens(trace, boxes=boxes).streams
+
+
+def test_patches_need_a_picture():
+    """Boxes in a trace of text alone have no unit."""
+    trace = random_trace()
+    with pytest.raises(TraceError, match="has patches, but the example has no picture"):
+        replace(trace, example=TracedExample(trace.example.text), stacks={})
+
+
+@pytest.mark.parametrize("span", [(0, 99), (5, 3), (-1, 2), (-2, -2)])
+def test_spans_lie_in_the_text(span):
+    """The message gives the characters that came and the length of the text."""
+    trace = random_trace()
+    spans = trace.streams["encoder"].tokens.spans.copy()
+    spans[1] = span
+    with pytest.raises(TraceError, match=f"the characters {span[0]} to {span[1]} of a text of 26"):
+        with_tokens(trace, spans=spans)
+
+
+def test_the_builder_places_words_in_the_text():
+    """Each word's span cuts that word out of the example's text."""
+    trace = random_trace()
+    tokens = trace.streams["encoder"].tokens
+    for i in np.flatnonzero(tokens.is_text):
+        start, end = tokens.spans[i]
+        assert trace.example.text[start:end] == tokens.texts[i]
+
+
+def test_a_prediction_has_an_answer():
+    """An empty list is no prediction."""
+    with pytest.raises(TraceError, match="a prediction without a single answer"):
+        Prediction("answer", ())
+
+
+def test_a_trace_of_text_alone_is_valid():
+    """No picture, no boxes, no stack."""
+    tokens = random_tokens(rows=0, columns=0)
+    stream = Stream.of("encoder", tokens, np.zeros((0, len(tokens), 3)))
+    trace = random_trace()
+
+    made = replace(
+        trace,
+        example=TracedExample(trace.example.text),
+        streams={"encoder": stream},
+        stacks={"encoder": random_stack(queries=tokens)},
+    )
+
+    assert made.example.original_size is None

@@ -1,0 +1,126 @@
+"""The attention function and the mask function that a captured model runs with.
+
+Both stand in transformers' registries under one name. The function behaves exactly like the
+model's own eager attention and runs at the speed of sdpa; who listens is told by a context
+variable, so nothing on the model is switched for a run and threads do not hear each other.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import AttentionInterface, PreTrainedModel
+from transformers.integrations.sdpa_attention import repeat_kv, sdpa_attention_forward
+from transformers.masking_utils import AttentionMaskInterface, eager_mask, sdpa_mask
+
+from vl_core.capture.recorder import ACTIVE, Call
+from vl_core.errors import ModelError
+
+NAME = "vl_capture"
+_CAUSAL = "_is_purely_causal"  # set on masks that hide what comes later and nothing else
+
+
+def attach(model: PreTrainedModel) -> None:
+    """Switch the model's attention to the captured one, for good.
+
+    Raises ModelError for architectures that run attention without asking transformers' interface:
+    they accept any name and ignore it.
+    """
+    if not model._can_set_attn_implementation():  # noqa: SLF001 transformers has no public name for it
+        raise ModelError(
+            f"{type(model).__name__} computes attention without transformers' attention "
+            "interface, so it cannot be captured. Choose a model that supports sdpa."
+        )
+    model.set_attn_implementation(NAME)
+
+
+def attention(  # noqa: PLR0913 the signature is transformers'
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    *,
+    scaling: float | None = None,
+    dropout: float = 0.0,
+    softcap: float | None = None,
+    position_bias: Tensor | None = None,
+    s_aux: Tensor | None = None,
+    **_kwargs: Any,  # noqa: ANN401 whatever else the model tells its attention
+) -> tuple[Tensor, None]:
+    """Attention as the model's eager code computes it: (batch, query, head, dim), no weights.
+
+    query: (batch, head, query, dim); key and value may have fewer heads. A mask of None means no
+    mask: `module.is_causal` is never asked, since it is wrong on some models.
+    """
+    if s_aux is not None:
+        raise ModelError(
+            f"{type(module).__name__} uses attention sinks (s_aux), which are not captured: the "
+            "weights of a row would not sum to one. Choose another model."
+        )
+    scaling = query.shape[-1] ** -0.5 if scaling is None else scaling
+    mask = _with_bias(attention_mask, position_bias)
+    is_causal = getattr(mask, _CAUSAL, False)
+    if softcap is None:
+        output, _ = sdpa_attention_forward(
+            module,
+            query,
+            key,
+            value,
+            None if is_causal else mask,
+            dropout=dropout,
+            scaling=scaling,
+            is_causal=is_causal,
+        )
+    else:
+        output = _softcapped(query, key, value, mask, scaling, softcap)
+    recorder = ACTIVE.get()
+    if recorder is not None:
+        recorder.add(Call(module, query, key, value, mask, output, scaling, softcap))
+    return output, None
+
+
+def _with_bias(mask: Tensor | None, bias: Tensor | None) -> Tensor | None:
+    if bias is None or mask is None:
+        return mask if bias is None else bias
+    if mask.dtype == torch.bool:
+        return bias.masked_fill(~mask, torch.finfo(bias.dtype).min)
+    return bias + mask
+
+
+def _softcapped(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scaling: float, softcap: float
+) -> Tensor:
+    """Attention written out, for models that bend their scores, which sdpa cannot."""
+    groups = query.shape[1] // key.shape[1]
+    key, value = repeat_kv(key, groups), repeat_kv(value, groups)
+    scores = torch.matmul(query, key.transpose(2, 3)) * scaling
+    scores = torch.tanh(scores / softcap) * softcap
+    if mask is not None:
+        is_hidden = mask.dtype == torch.bool
+        scores = scores.masked_fill(~mask, -torch.inf) if is_hidden else scores + mask
+    weights = torch.softmax(scores, dim=-1, dtype=torch.float32).to(query.dtype)
+    return torch.matmul(weights, value).transpose(1, 2).contiguous()
+
+
+def mask_function(
+    *args: Any,  # noqa: ANN401 the signature is transformers'
+    allow_is_causal_skip: bool = False,
+    **kwargs: Any,  # noqa: ANN401
+) -> Tensor | None:
+    """The additive mask of eager attention, marked when it is causal and nothing else.
+
+    Without a mask function of its own an implementation gets no mask at all from transformers;
+    boolean masks would be added as 0 and 1 by eager modules that share the model's configuration.
+    The mark lets a decoder skip the half of the work that is hidden.
+    """
+    mask: Tensor | None = eager_mask(*args, **kwargs)
+    if mask is None or not allow_is_causal_skip or mask.shape[-1] != mask.shape[-2]:
+        return mask
+    if sdpa_mask(*args, allow_is_causal_skip=True, **kwargs) is None:
+        setattr(mask, _CAUSAL, True)
+    return mask
+
+
+AttentionInterface.register(NAME, attention)
+AttentionMaskInterface.register(NAME, mask_function)

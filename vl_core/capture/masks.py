@@ -1,0 +1,91 @@
+"""What an additive mask means: which keys are hidden, what is added to the scores of the others."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from vl_core.arrays import AllowedKeys
+from vl_core.trace import Mask
+
+# Models hide keys by the lowest number of their type, by -inf or, in old code, by -10000.
+_HIDDEN = -1e4
+
+
+@dataclass(frozen=True, eq=False)
+class LiveMask:
+    """One sequence's mask as attention obeys it.
+
+    allowed: query x key, or None where all is. bias: what is added to the scores of allowed keys
+    for each head or for all, or None where nothing is.
+    """
+
+    allowed: Bool[Tensor, "query key"] | None = None
+    bias: Float[Tensor, "some_heads query key"] | None = None
+
+    @classmethod
+    def of(cls, mask: Tensor | None, item: int, shape: tuple[int, int]) -> "LiveMask":
+        """The mask of one sequence of a batch.
+
+        mask: additive, or boolean with True for allowed, that broadcasts to (batch, head, query,
+        key); shape: the number of queries and keys.
+        """
+        if mask is None:
+            return cls()
+        own = mask[min(item, len(mask) - 1)].expand(-1, *shape)
+        is_hidden = ~own if own.dtype == torch.bool else own <= _HIDDEN
+        bias = torch.zeros_like(own, dtype=torch.float32) if own.dtype == torch.bool else own
+        bias = bias.float().masked_fill(is_hidden, 0)
+        # A key hidden from some heads only cannot be told by a table without heads.
+        is_shared = bool((is_hidden == is_hidden[:1]).all())
+        if not is_shared:
+            bias = bias.masked_fill(is_hidden, -torch.inf)
+        hidden = is_hidden.all(dim=0)
+        return cls(~hidden if hidden.any() else None, bias if bias.any() else None)
+
+    def applied(
+        self, scores: Float[Tensor, "head row key"], heads: slice, queries: slice
+    ) -> Float[Tensor, "head row key"]:
+        """The scores of these heads and queries, biased, with -inf for hidden keys."""
+        if self.bias is not None:
+            shared = len(self.bias) == 1
+            scores = scores + self.bias[slice(None) if shared else heads, queries]
+        if self.allowed is None:
+            return scores
+        return scores.masked_fill(~self.allowed[queries], -torch.inf)
+
+    @cached_property
+    def description(self) -> Mask:
+        """Which keys are allowed, as a trace keeps it."""
+        return Mask() if self.allowed is None else described(self.allowed.cpu().numpy())
+
+
+def described(allowed: AllowedKeys) -> Mask:
+    """The shortest description of a table of allowed keys that gives back the same table."""
+    n_queries, n_keys = allowed.shape
+    hidden = np.logical_not(allowed.any(axis=0))
+    is_padding = hidden if hidden.any() else None
+    for mask in (Mask(is_padding=is_padding), *_causal(allowed, is_padding)):
+        if (mask.rows(slice(None), n_queries, n_keys) == allowed).all():
+            return mask
+    return Mask("explicit", allowed=allowed)
+
+
+def _causal(allowed: AllowedKeys, is_padding: np.ndarray | None) -> tuple[Mask, ...]:
+    """What a causal and a sliding mask would be, read off the edges of the allowed keys."""
+    n_queries, n_keys = allowed.shape
+    query, key = np.nonzero(allowed)
+    if not query.size:
+        return ()
+    # Queries stand at the end of the keys when earlier keys come from a cache.
+    offset = max(0, n_keys - n_queries)
+    window = int((query + offset - key).max()) + 1
+    if window < 1:
+        return ()
+    return (
+        Mask("causal", offset=offset, is_padding=is_padding),
+        Mask("sliding", offset=offset, window=window, is_padding=is_padding),
+    )

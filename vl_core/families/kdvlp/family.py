@@ -1,0 +1,165 @@
+"""KD-VLP-style models: one stream of [CLS] text [SEP] and picture cells, row by row."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from transformers import BatchFeature
+
+from vl_core.arrays import Boxes
+from vl_core.capture import Place
+from vl_core.errors import TextError
+from vl_core.example import Example
+from vl_core.families.kdvlp.modelling import KDVLPForTasks
+from vl_core.families.kdvlp.processing import KDVLPProcessor
+from vl_core.trace import Prediction, TokenTable
+
+STREAM = "encoder"
+TOP_ANSWERS = 5
+_ATTENTION = re.compile(r"kdvlp\.encoder\.layers\.(\d+)\.attention")
+
+
+@dataclass(frozen=True)
+class KDVLP:
+    """One loaded checkpoint, ready to be traced."""
+
+    model: KDVLPForTasks
+    processor: KDVLPProcessor
+    name: str = "kdvlp"
+
+    def inputs(self, example: Example) -> BatchFeature:
+        """The text between [CLS] and [SEP] and, if there is one, the picture cut into cells.
+
+        Raises TextError if the text is too long, ImageError if the picture is too narrow.
+        """
+        self._check_length(example.text)
+        pictures = {} if example.image is None else {"images": example.image}
+        return self.processor(text=example.text, **pictures, return_tensors="pt")
+
+    def _check_length(self, text: str) -> None:
+        tokenizer = self.processor.tokenizer
+        came = len(tokenizer(text, add_special_tokens=False)["input_ids"])
+        limit = self.model.config.max_position_embeddings
+        fitting = limit - tokenizer.num_special_tokens_to_add()
+        if came > fitting:
+            raise TextError(
+                f"The question has {came} words and punctuation marks; this model reads at most "
+                f"{fitting}. Shorten it."
+            )
+
+    def seen(self, example: Example) -> Image.Image | None:
+        """The picture as the model sees it, None without one."""
+        if example.image is None:
+            return None
+        return self.processor.image_processor.resized(example.image)
+
+    def streams(self, example: Example, inputs: BatchFeature) -> dict[str, TokenTable]:
+        """The one stream: words by the name the model knows them by, unknown ones by their own."""
+        words = self._words(example.text, inputs["input_ids"][0].tolist())
+        return {
+            STREAM: words if example.size is None else _joined(words, self._cells(example.size))
+        }
+
+    def _words(self, text: str, ids: list[int]) -> TokenTable:
+        tokenizer = self.processor.tokenizer
+        known = tokenizer.convert_ids_to_tokens(ids)
+        spans = np.array(tokenizer(text, return_offsets_mapping=True)["offset_mapping"])
+        is_special = spans[:, 0] == spans[:, 1]  # what the tokenizer adds stands for no characters
+        is_unknown = np.array(ids) == tokenizer.unk_token_id
+        return TokenTable.of(
+            [
+                text[start:end] if unknown else name
+                for name, (start, end), unknown in zip(known, spans, is_unknown, strict=True)
+            ],
+            ["special" if special else "text" for special in is_special],
+            spans=np.where(is_special[:, None], -1, spans),
+            is_unknown=is_unknown,
+        )
+
+    def _cells(self, size: tuple[int, int]) -> TokenTable:
+        rows, columns = self.processor.image_processor.grid(*size)
+        names = [
+            f"patch {row + 1}, {column + 1}" for row in range(rows) for column in range(columns)
+        ]
+        return TokenTable.of(names, ["image"] * len(names), boxes=cell_boxes(rows, columns, size))
+
+    def place(self, module_name: str) -> Place | None:
+        """Where the attention of this module belongs; None for a module without attention."""
+        found = _ATTENTION.fullmatch(module_name)
+        return Place("encoder", STREAM, STREAM, int(found[1])) if found else None
+
+    def hidden_states(self, outputs: Mapping[str, Any]) -> dict[str, Tensor]:
+        """State x token x width; the last state is taken before the final norm."""
+        return {STREAM: torch.cat(outputs["hidden_states"])}
+
+    def prediction(self, outputs: Mapping[str, Any]) -> Prediction:
+        """The likeliest answers out of the fixed list the model knows."""
+        probabilities = outputs["answer_logits"][0].float().softmax(dim=-1)
+        top = probabilities.topk(min(TOP_ANSWERS, len(probabilities)))
+        names = self.model.config.id2label
+        return Prediction(
+            "answer",
+            tuple(
+                (names[index], value)
+                for index, value in zip(top.indices.tolist(), top.values.tolist(), strict=True)
+            ),
+        )
+
+    def preprocessing(self) -> dict[str, Any]:
+        """How pictures are resized and normalised, and how many text tokens fit."""
+        pictures = self.processor.image_processor
+        return {
+            "cell": pictures.stride,
+            "max_cells": pictures.max_cells,
+            "min_cells": pictures.min_cells,
+            "image_mean": list(pictures.image_mean),
+            "image_std": list(pictures.image_std),
+            "max_text_tokens": self.model.config.max_position_embeddings,
+        }
+
+
+def cell_boxes(rows: int, columns: int, size: tuple[int, int]) -> Boxes:
+    """Left, top, right, bottom of each cell, row by row, in pixels of a picture of this size.
+
+    The picture is squeezed into whole cells, so cells need not be square in the original.
+    """
+    row, column = np.divmod(np.arange(rows * columns), columns)
+    edges = np.stack([column, row, column + 1, row + 1], axis=1)
+    return edges * np.tile(np.array(size) / (columns, rows), 2)
+
+
+def _joined(words: TokenTable, cells: TokenTable) -> TokenTable:
+    return TokenTable(
+        words.texts + cells.texts,
+        words.kinds + cells.kinds,
+        np.concatenate([words.boxes, cells.boxes]),
+        np.concatenate([words.spans, cells.spans]),
+        np.concatenate([words.is_padding, cells.is_padding]),
+        np.concatenate([words.is_unknown, cells.is_unknown]),
+    )
+
+
+def load(path: Path) -> KDVLP:
+    """The checkpoint in this folder, in full precision and ready to run.
+
+    Raises OSError or ValueError for files that are missing or incomplete.
+    """
+    model, report = KDVLPForTasks.from_pretrained(
+        path,
+        dtype=torch.float32,
+        local_files_only=True,
+        use_safetensors=True,  # never a pickle
+        output_loading_info=True,
+    )
+    if report["missing_keys"]:
+        # transformers would go on with random numbers in their place.
+        missing = sorted(report["missing_keys"])
+        raise ValueError(f"{len(missing)} weights are missing, {missing[0]} among them")
+    processor = KDVLPProcessor.from_pretrained(path, local_files_only=True)
+    return KDVLP(model.eval(), processor)
