@@ -89,24 +89,6 @@ def _wait_until_healthy(url: str, process: subprocess.Popen) -> None:
 
 
 @contextmanager
-def chromium(profile: Path, width: int = 1440, scheme: str = "light") -> Iterator[BrowserContext]:
-    """A headless Chromium with an empty profile."""
-    with sync_playwright() as playwright:
-        context = playwright.chromium.launch_persistent_context(
-            str(profile),
-            executable_path=CHROMIUM,
-            headless=True,
-            args=FLAGS,
-            viewport={"width": width, "height": 900},
-            color_scheme=scheme,
-            accept_downloads=True,
-        )
-        context.set_default_timeout(PAINT)
-        yield context
-        context.close()
-
-
-@contextmanager
 def launched() -> Iterator[Browser]:
     """A headless Chromium."""
     with sync_playwright() as playwright:

@@ -3,7 +3,7 @@
 They need nothing but the family's own doors, so every family's tests can run them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -83,21 +83,22 @@ def module_input(family: Family, example: Example, module: str) -> Tensor:
     return seen[0][0]
 
 
-def changes(family: Family, example: Example, stream: str, module: str) -> np.ndarray:
-    """How much each token changes when the pixels inside one patch's box are inverted.
+def changes(
+    family: Family, examples: Sequence[Example], boxes: np.ndarray, module: str
+) -> np.ndarray:
+    """How much each token changes when the pixels inside one box are inverted: box x token.
 
-    Patch x token: the norm of the change at the module's input. The patches are those of the
-    stream that have a box, in its order.
+    The norm of the change at the module's input, averaged over examples of the same sizes. One
+    picture is not enough where convolutions see beyond a patch: there a neighbour that shows an
+    edge may react more than a patch of plain background.
     """
-    table = family.streams(example, family.inputs(example))[stream]
-    boxes = table.boxes[~np.isnan(table.boxes).any(axis=1)]
+    return np.mean([_changes(family, example, boxes, module) for example in examples], axis=0)
+
+
+def _changes(family: Family, example: Example, boxes: np.ndarray, module: str) -> np.ndarray:
     before = module_input(family, example, module)
-    return np.stack(
-        [
-            (module_input(family, _inverted(example, box), module) - before).norm(dim=-1).numpy()
-            for box in boxes
-        ]
-    )
+    after = [module_input(family, _inverted(example, box), module) for box in boxes]
+    return np.stack([(tokens - before).norm(dim=-1).numpy() for tokens in after])
 
 
 def _inverted(example: Example, box: np.ndarray) -> Example:

@@ -11,6 +11,8 @@ from vl_core.arrays import HeadMap
 from vl_core.trace import Stack
 
 HEIGHT = 500  # pixels, as much as the two tables beside it
+COUNTS = ("layer", "head", "rank")
+NARROW = 75  # pixels; the rest is for the pattern's name
 
 
 def draw(stack: Stack, chosen: Selection, shown: Numbers) -> None:
@@ -37,10 +39,11 @@ def draw(stack: Stack, chosen: Selection, shown: Numbers) -> None:
         selection_mode="single-row",
         height=HEIGHT,
         column_config={
+            **{name: st.column_config.NumberColumn(width=NARROW) for name in COUNTS},
             "value": st.column_config.NumberColumn(
                 format=_format(shown.in_own_unit), help=f"In {shown.own_unit}"
             ),
-            "z": st.column_config.NumberColumn("z-score", format="%.2f"),
+            "z": st.column_config.NumberColumn("z-score", format="%.2f", width=NARROW),
         },
         alt=f"{shown.name}: all heads, highest first",
     )

@@ -22,7 +22,7 @@ PRESERVED = {
     "distances between far groups, and the groups' sizes, mean little.",
 }
 COMPARED = {
-    "joint": "All layers share one map, so a path is real movement.",
+    "joint": "All layers, each centred, share one map, so a token's path can be followed.",
     "layers": "Each layer has a map of its own, turned to match the one before: compare shapes "
     "from layer to layer, not places.",
 }

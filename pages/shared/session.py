@@ -178,6 +178,9 @@ def _is_loaded(name: str) -> bool:
 
 
 def _loaded(name: str) -> "Model":
+    # Before torch comes: threads that wait by spinning cost a busy machine many times the model's
+    # own work (20 times was measured).
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     import vl_core  # noqa: PLC0415
 
     loaded = vl_core.load(name)

@@ -68,12 +68,13 @@ class Case:
 
 
 def regions():
-    """One box for "red star" across patches, two overlapping ones for "the", one without words."""
+    """Boxes for "red star" across patches, two for "the", one in a patch's corner, one unnamed."""
     red, the, end = TEXT.index("red"), TEXT.index("the"), TEXT.index("star") + 4
     return (
         Region("star", (13.0, 5.0, 47.0, 21.5), (red, end)),
         Region("left half", (0.0, 0.0, 30.0, 32.0), (the, the + 3)),
         Region("top", (10.0, 0.0, 60.0, 7.0), (the, the + 3)),
+        Region("corner", (16.0, 1.0, 19.0, 4.0), (0, 2)),  # not every word sees this patch
         Region("nothing", (0.0, 0.0, 60.0, 32.0), None),
     )
 
@@ -129,16 +130,25 @@ def causal():
     return case(np.tri(len(tokens), dtype=bool), tokens)
 
 
-def image_first():
-    """Causal with the picture before the words, so that no patch may look at a word."""
-    tokens = random_tokens(5, 2, 3)
-    order = [0, *range(7, 13), *range(1, 7)]
-    tokens = TokenTable.of(
+def _reordered(tokens, order):
+    return TokenTable.of(
         [tokens.texts[i] for i in order],
         [tokens.kinds[i] for i in order],
         tokens.boxes[order],
         tokens.spans[order],
+        tokens.is_padding[order],
     )
+
+
+def image_first():
+    """Causal with the picture before the words, so that no patch may look at a word."""
+    tokens = _reordered(random_tokens(5, 2, 3), [0, *range(7, 13), *range(1, 7)])
+    return case(np.tri(len(tokens), dtype=bool), tokens)
+
+
+def padding_first():
+    """Padding on the left, as decoders have it, and looked at: the first word has none before."""
+    tokens = _reordered(random_tokens(5, 2, 3, padding=2), [13, 14, *range(13)])
     return case(np.tri(len(tokens), dtype=bool), tokens)
 
 
@@ -228,6 +238,7 @@ MAKERS: dict[str, Callable[[], Case]] = {
         no_specials,
         causal,
         image_first,
+        padding_first,
         sliding,
         windows,
         neighbouring_windows,

@@ -1,29 +1,17 @@
 """The head map, alone on a page: its cells, pointer, keyboard, and talk with Python."""
 
-import os
 from pathlib import Path
 
 import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser import CHROMIUM, PAINT, ROOT, chromium, served, settled
+from tests.browser import ROOT, complaints, served, settled
 from tests.pages import head_map_alone as alone
 
 pytestmark = pytest.mark.browser
 VIRIDIS_ENDS = ["rgb(68, 1, 84)", "rgb(253, 231, 37)"]
 COLOR = "cell => getComputedStyle(cell).backgroundColor"
-
-
-@pytest.fixture(scope="module")
-def context(tmp_path_factory):
-    """One browser for all tests of this file."""
-    if CHROMIUM is None:
-        reason = "no Chromium on the search path: the head map was not tried in a browser"
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
-    expect.set_options(timeout=PAINT)  # a busy machine takes longer than the five seconds it has
-    with chromium(tmp_path_factory.mktemp("profile")) as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")
@@ -36,14 +24,14 @@ def url():
 @pytest.fixture
 def page(context, url):
     """The page, freshly opened; no error may have been thrown when the test is over."""
-    opened, errors = context.new_page(), []
-    opened.on("pageerror", lambda error: errors.append(str(error)))
+    opened = context.new_page()
+    found = complaints(opened)
     opened.goto(url)
     expect(cells(opened)).to_have_count(alone.LAYERS * (alone.HEADS + 1))
     settled(opened)
     yield opened
     opened.close()
-    assert not errors
+    assert found == []
 
 
 def cells(page: Page) -> Locator:

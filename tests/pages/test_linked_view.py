@@ -11,7 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 from streamlit.testing.v1 import AppTest
 
 from pages.shared.components import linked_view
-from tests.browser import PAINT, ROOT, served, settled
+from tests.browser import ROOT, complaints, served, settled
 from tests.pages import linked_view_alone as alone
 
 CLS, IS, THE, RED, STAR, LEFT, SEP, FIRST_PATCH = range(8)
@@ -32,31 +32,27 @@ MAP = "canvas => canvas.toDataURL()"
 @pytest.fixture(scope="module")
 def url():
     """One server for all tests of this file."""
-    expect.set_options(timeout=PAINT)  # a busy machine takes longer than the five seconds it has
     with served(Path(alone.__file__), PYTHONPATH=str(ROOT)) as server:
         yield server.url
 
 
-def opened(context, url, script="") -> Page:
-    """A new page on which the view is drawn; the script runs before anything else."""
-    page = context.new_page()
-    page.add_init_script(script)
+def arrive(page: Page, url: str) -> None:
+    """Open the page and wait until the view is drawn."""
     page.goto(url)
     expect(page.locator(".word")).to_have_count(7)
     expect(page.locator(".sentence")).to_contain_text("layer 2, head 3")
     settled(page)
-    return page
 
 
 @pytest.fixture
 def page(context, url):
-    """The page, freshly opened; no error may have been logged when the test is over."""
-    errors = []
-    page = opened(context, url)
-    page.on("pageerror", lambda error: errors.append(str(error)))
+    """The page, freshly opened; nothing may go wrong on it."""
+    page = context.new_page()
+    found = complaints(page)
+    arrive(page, url)
     yield page
     page.close()
-    assert not errors
+    assert found == []
 
 
 @pytest.fixture(scope="module")
@@ -343,7 +339,9 @@ def test_a_change_from_python_is_followed(page, weights):
 @pytest.mark.browser
 def test_a_slow_answer_does_not_undo_what_was_clicked_since(context, url):
     """While Python works on the first click, the second one stands, and Python hears it too."""
-    page = opened(context, f"{url}?slow", HOLDING)
+    page = context.new_page()
+    page.add_init_script(HOLDING)
+    arrive(page, f"{url}?slow")
     word(page, IS).click()
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=running]")
     page.evaluate("window.holds = true")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 PatchWeights = Float[np.ndarray, "token"]
 MEAN_GAP = 0.6  # heads' widths between the map and the column of layer means
 MISSING_COLOR = "#94a3b8"
-FAINTEST, STRONGEST = 0.25, 0.85  # how far a patch's color covers the picture
+FAINTEST, STRONGEST = 0.12, 0.85  # how far a patch's color covers the picture
 
 
 @dataclass(frozen=True)
@@ -195,7 +195,7 @@ def picture_with_weights(picture: Pixels, boxes: Boxes, weights: PatchWeights) -
     `boxes` are in pixels of this picture. What no patch covers stays gray and uncolored.
     """
     gray = np.repeat(picture.mean(axis=2, keepdims=True), 3, axis=2)
-    base = 0.8 * (0.5 * picture + 0.5 * gray)
+    base = 0.85 * (0.5 * picture + 0.5 * gray)
     strength = _painted_strength(picture.shape, boxes, weights)
     covered = ~np.isnan(strength)
     share = np.nan_to_num(strength)

@@ -105,7 +105,7 @@ def _slider(names: tuple[str, ...]) -> dict[str, object]:
         "currentvalue": {"prefix": ""},
         "pad": {"t": 24},
         "x": 0.12,
-        "len": 0.88,
+        "len": 0.84,
         "steps": [
             {"label": name, "method": "animate", "args": [[name], _glide("immediate")]}
             for name in names

@@ -156,7 +156,7 @@ class Rows:
         The second is word x key.
         """
         words, fractions = self.tables.boxed_words
-        rows = np.flatnonzero(np.isin(self.query_positions, words) & self.counts)
+        rows = np.flatnonzero(np.isin(self.query_positions, words))
         places = np.searchsorted(words, self.query_positions[rows])
         return self._indices(rows), self.numbers(fractions[places][:, self.key_positions])
 

@@ -26,7 +26,7 @@ class StateMap {
     this.canvas = this.find(".map > canvas");
     this.pen = this.canvas.getContext("2d");
     Object.assign(this, { map: null, picture: null, selected: [], hovered: null, state: 0, at: 0 });
-    Object.assign(this, { sent: [], heard: null, playing: false, frame: 0 });
+    Object.assign(this, { tokens: [], sent: [], heard: null, playing: false, frame: 0 });
     this.calm = matchMedia("(prefers-reduced-motion: reduce)");
     this.onBlob = ({ detail }) => detail === this.data.blob && this.load();
     bus.target.addEventListener("blob", this.onBlob);
@@ -48,9 +48,19 @@ class StateMap {
   show(component) {
     this.component = component;
     this.data = component.data;
-    if (this.loaded !== this.data.blob) this.load();
     this.follow();
-    this.prepare();
+    if (this.loaded !== this.data.blob) this.load();
+    if (JSON.stringify(this.theme) !== JSON.stringify(this.themeNow())) this.prepare();
+  }
+
+  themeNow() {
+    const style = getComputedStyle(this.host);
+    const of = (name, otherwise) => style.getPropertyValue(name).trim() || otherwise;
+    return {
+      text: of("--st-text-color", "#0f172a"),
+      back: of("--st-background-color", "#ffffff"),
+      font: of("--st-font", "sans-serif"),
+    };
   }
 
   // What Python says counts unless it only repeats what was said from here.
@@ -65,8 +75,8 @@ class StateMap {
       return;
     }
     this.sent = [];
-    this.wanted = tokens;
     this.select(this.marksOf(tokens), false);
+    this.tokens = tokens; // also those that only the next blob knows
     this.go(state, false);
   }
 
@@ -83,12 +93,11 @@ class StateMap {
       return;
     }
     this.loaded = this.data.blob;
-    const tokens = this.map ? this.selected.map((mark) => this.map.positions[mark]) : this.data.tokens;
     this.map = decoded(blob);
     this.hovered = null;
     this.spots = new Float32Array(2 * this.map.nTokens);
     this.furnish();
-    this.select(this.marksOf(tokens), false);
+    this.select(this.marksOf(this.tokens), false);
     this.go(Math.min(this.state, this.map.nStates - 1), false);
     this.at = this.state;
     this.resize();
@@ -130,17 +139,11 @@ class StateMap {
   prepare() {
     if (!this.placed) return;
     const ratio = devicePixelRatio || 1;
-    const style = getComputedStyle(this.host);
-    const of = (name, otherwise) => style.getPropertyValue(name).trim() || otherwise;
-    this.theme = {
-      text: of("--st-text-color", "#0f172a"),
-      back: of("--st-background-color", "#ffffff"),
-      font: of("--st-font", "sans-serif"),
-    };
+    this.theme = this.themeNow();
     this.canvas.width = this.width * ratio;
     this.canvas.height = this.height * ratio;
     this.pen.setTransform(ratio, 0, 0, ratio, 0, 0);
-    this.painter = new Painter(this.map, this.picture, this.theme, ratio);
+    this.painter = new Painter(this.map, this.picture, this.theme, ratio, this.width);
     this.draw();
   }
 
@@ -241,6 +244,7 @@ class StateMap {
 
   select(marks, tell) {
     this.selected = marks;
+    this.tokens = marks.map((mark) => this.map.positions[mark]);
     this.frames();
     this.list();
     this.tick();
@@ -292,9 +296,10 @@ class StateMap {
     clearTimeout(this.quiet);
     this.quiet = setTimeout(() => {
       if (this.playing) return;
-      const tokens = this.selected.map((mark) => this.map.positions[mark]);
-      this.sent.push(JSON.stringify([tokens, this.state]));
-      this.component.setStateValue("chosen", { tokens, state: this.state });
+      const { tokens, state } = this;
+      this.sent.push(JSON.stringify([tokens, state]));
+      // The time tells Python two equal choices apart, between which it made another itself.
+      this.component.setStateValue("chosen", { tokens, state, at: Date.now() });
     }, QUIET);
   }
 

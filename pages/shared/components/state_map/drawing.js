@@ -3,9 +3,9 @@
 const CROPS = 700; // more patches than this are drawn as plain squares
 const TAU = 2 * Math.PI;
 
-function cropSide(patches) {
-  if (patches <= 100) return 20;
-  if (patches <= 300) return 15;
+function cropSide(patches, width) {
+  if (patches <= 100) return width < 560 ? 15 : 20;
+  if (patches <= 300) return width < 560 ? 12 : 15;
   if (patches <= CROPS) return 11;
   return patches <= 3000 ? 6 : 4;
 }
@@ -72,13 +72,14 @@ function cropSheet(map, picture, marks, side, ratio) {
 }
 
 class Painter {
-  constructor(map, picture, theme, ratio) {
+  constructor(map, picture, theme, ratio, width) {
     Object.assign(this, { map, picture, theme, ratio });
     this.byKind = { image: [], special: [], text: [] }; // painted in this order: words on top
     map.kinds.forEach((kind, mark) => this.byKind[kind].push(mark));
+    this.side = cropSide(this.byKind.image.length, width);
     const few = map.nTokens <= 2000;
     this.sprites = {
-      image: sprite("image", map.colors.image, cropSide(this.byKind.image.length) / 2, theme.back, ratio),
+      image: sprite("image", map.colors.image, this.side / 2, theme.back, ratio),
       text: sprite("text", map.colors.text, few ? 5.5 : 3, theme.back, ratio),
       special: sprite("special", map.colors.special, few ? 4.5 : 3, theme.back, ratio),
     };
@@ -91,7 +92,7 @@ class Painter {
   preparedCrops() {
     const placed = this.byKind.image.filter((mark) => !Number.isNaN(this.map.boxes[4 * mark]));
     if (!this.picture || !placed.length || placed.length > CROPS) return null;
-    return cropSheet(this.map, this.picture, placed, cropSide(placed.length), this.ratio);
+    return cropSheet(this.map, this.picture, placed, this.side, this.ratio);
   }
 
   mark(pen, mark, x, y) {
@@ -109,7 +110,7 @@ class Painter {
 
   // Filled rectangles take an eighth of the time that prepared pictures do.
   squares(pen, marks, spots) {
-    const side = cropSide(marks.length);
+    const { side } = this;
     pen.fillStyle = this.map.colors.image;
     for (const mark of marks) {
       pen.fillRect(spots[2 * mark] - side / 2, spots[2 * mark + 1] - side / 2, side, side);
@@ -186,7 +187,7 @@ class Painter {
   rings(pen, { spots, hovered, selected, near }) {
     const ring = (mark, width, gap) => {
       const kind = this.map.kinds[mark];
-      const reach = kind === "image" ? (this.crops?.side ?? this.sprites.image.side - 4) / 2 / 0.9 : 6;
+      const reach = kind === "image" ? this.side / 2 / 0.9 : 6;
       outline(pen, kind, spots[2 * mark], spots[2 * mark + 1], reach + gap);
       pen.lineWidth = width;
       pen.strokeStyle = this.map.colors[kind];

@@ -59,7 +59,11 @@ function hit(map, spots, x, y, reach) {
   return best;
 }
 
-const SIDES = [[1, 0], [-1, 0], [1, -1], [1, 1], [-1, -1], [-1, 1], [0, -1], [0, 1]];
+// Sideways and down: beside the mark first, then above and below, last a line farther away.
+const SIDES = [
+  ...[[1, 0], [-1, 0], [1, -1], [1, 1], [-1, -1], [-1, 1], [0, -1], [0, 1]],
+  ...[[1, -2], [1, 2], [-1, -2], [-1, 2], [0, -2], [0, 2]],
+];
 const GAP = 9;
 const LINE = 15;
 
