@@ -17,7 +17,7 @@ TALLEST = 2400  # ... and what is cut off
 FIRST = "Attention", "light", 920  # for the README: the upper part of this page, so many pixels
 QUALITY = 82
 # What each page shows; the rest is as the app opens, on its worked example.
-SHOWN = {"Overview": "", "Heads": "", "Attention": "", "Hidden states": "?state=4"}
+SHOWN = {"Overview": "", "Heads": "", "Attention": "?head=mean", "Hidden states": "?state=4"}
 
 
 def main() -> None:
@@ -40,8 +40,9 @@ def take_all(browser: Browser, url: str, scheme: str, width: int, folder: Path) 
     """Every page in one color scheme."""
     with visitor(browser, width, scheme) as context:
         page = context.new_page()
-        page.emulate_media(reduced_motion="reduce")
         for title, query in SHOWN.items():
+            # On the map of hidden states nothing may be on its way.
+            page.emulate_media(reduced_motion="reduce" if title == "Hidden states" else None)
             page.goto(visit.address(url, title) + query)
             visit.wait_for(page, title)
             picture = whole(page, width)

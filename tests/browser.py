@@ -35,6 +35,12 @@ FLAGS = [
 START = 60  # seconds until a server counts as broken
 PAINT = 60_000  # milliseconds a page may take on a busy machine
 expect.set_options(timeout=PAINT)
+WATCH_FOR_EXCEPTIONS = """
+new MutationObserver(() => {
+  const shown = document.querySelector("[data-testid=stException]");
+  if (shown) console.error(shown.textContent);
+}).observe(document, { childList: true, subtree: true });
+"""
 
 
 @dataclass(frozen=True)
@@ -91,31 +97,20 @@ def _wait_until_healthy(url: str, process: subprocess.Popen) -> None:
 @contextmanager
 def launched() -> Iterator[Browser]:
     """A headless Chromium."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with (
+        sync_playwright() as playwright,
+        playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS) as browser,
+    ):
         yield browser
-        browser.close()
 
 
 @contextmanager
 def visitor(browser: Browser, width: int = 1440, scheme: str = "light") -> Iterator[BrowserContext]:
     """Somebody who has never been here: a window of that width, nothing cached, no cookies."""
-    context = browser.new_context(
-        viewport={"width": width, "height": 900},
-        color_scheme=scheme,
-        accept_downloads=True,
-    )
-    context.set_default_timeout(PAINT)
-    yield context
-    context.close()
-
-
-WATCH_FOR_EXCEPTIONS = """
-new MutationObserver(() => {
-  const shown = document.querySelector("[data-testid=stException]");
-  if (shown) console.error(shown.textContent);
-}).observe(document, { childList: true, subtree: true });
-"""
+    window = {"width": width, "height": 900}
+    with browser.new_context(viewport=window, color_scheme=scheme) as context:
+        context.set_default_timeout(PAINT)
+        yield context
 
 
 def complaints(page: Page) -> list[str]:
