@@ -25,7 +25,7 @@ class Recipe:
     warmup_rate: float = 8e-4
 
     # Joint training.
-    sequences: int = 400_000
+    sequences: int = 520_000
     pictures_per_step: int = 16  # over all processes
     questions_per_picture: int = 4
     muon_rate: float = 8e-4

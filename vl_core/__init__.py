@@ -15,6 +15,7 @@ capture             running a model and keeping what its attention did, unchange
 head_stats          a stack -> one number for each head
 projection          hidden states -> two dimensions
 neighbours          nearest tokens in the full space, and the gap between modalities
+token_attention     what chosen tokens look at, and what looks at them, by layer and head
 figures             arrays -> Plotly figures
 store               traces on disk, keyed by content
 wire                attention as bytes for the browser

@@ -53,6 +53,7 @@ def _draw(page: "st.Page") -> None:
         permalink.follow()
         sidebar.draw()
         session.analyse_if_asked()
+        permalink.settle()
         _show_problem()
         _note_foreign_picture()
         page.run()

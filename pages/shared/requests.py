@@ -59,10 +59,10 @@ def drawn_scene(request: Request) -> scenes.Scene:
     """The generated scene behind a gallery entry or a seed; raises TextError for an unknown one."""
     if request.source == "gallery":
         return gallery_entry(request.name).scene
-    try:
-        return scenes.scene(int(request.name))
-    except ValueError as error:
-        raise TextError(f"{request.name!r} is no scene; a scene is named by a number.") from error
+    seed = number(request.name)
+    if seed is None:
+        raise TextError(f"{request.name!r} is no scene; a scene is named by a number.")
+    return scenes.scene(seed)
 
 
 def known_questions(request: Request) -> list[scenes.Question]:
@@ -89,6 +89,12 @@ def gallery_entry(name: str) -> gallery.GalleryEntry:
 def new_seed() -> int:
     """The seed of a scene that the model has never seen."""
     return random.choice(scenes.UNSEEN_SEEDS)  # noqa: S311 a picture, not a secret
+
+
+def number(text: str | None) -> int | None:
+    """A whole number as it stands in a link, None for anything else."""
+    is_number = text is not None and text.isascii() and text.isdigit() and len(text) <= 12
+    return int(text) if text is not None and is_number else None
 
 
 def digest(content: bytes) -> str:

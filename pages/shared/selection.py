@@ -1,11 +1,12 @@
 """What is selected on every page at once: statistic, layer, head, direction, pinned tokens."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import streamlit as st
 
 from pages.shared import session
+from vl_core import head_stats
 from vl_core.trace import Stack, Trace
 
 DIRECTIONS = ("looks_at", "looked_at_by")
@@ -20,6 +21,7 @@ class Selection:
 
     stack: whose attention. statistic: a head statistic's key. specials: whether special tokens
     take part. view: "raw", "z" or "vlinterpret". head: None is the mean over the layer's heads.
+    all_layers: the mean over all layers instead of `layer`.
     direction: "looks_at" or "looked_at_by". tokens: pinned positions. state: the hidden state
     shown. projection: "pca", "umap" or "tsne". fit: one for all layers ("joint") or one for each.
     """
@@ -29,6 +31,7 @@ class Selection:
     specials: bool = True
     view: str = "raw"
     layer: int = 0
+    all_layers: bool = False
     head: int | None = 0
     direction: str = "looks_at"
     tokens: tuple[int, ...] = ()
@@ -47,12 +50,6 @@ def current() -> Selection:
 def update(**changes: object) -> None:
     """Change part of the selection, for all pages."""
     st.session_state["selection"] = st.session_state.get("selection", {}) | changes
-
-
-def chosen() -> dict[str, object]:
-    """What differs from the defaults of the trace on show."""
-    defaults = asdict(_default(session.trace()))
-    return {name: value for name, value in asdict(current()).items() if value != defaults[name]}
 
 
 def forget_tokens() -> None:
@@ -86,8 +83,8 @@ def _telling_tokens(stack: Stack) -> tuple[int, ...]:
         for word in words
         if any(start < stack.queries.spans[word, 1] <= end for start, end in spans)
     ]
-    found = named or [int(word) for word in words]
-    return tuple(found[-1:])
+    plain = [int(word) for word in words if any(map(str.isalnum, stack.queries.texts[word]))]
+    return tuple((named or plain)[-1:])
 
 
 def _fitting(wanted: Selection, trace: Trace) -> Selection:
@@ -103,11 +100,16 @@ def _fitting(wanted: Selection, trace: Trace) -> Selection:
         head=None if wanted.head is None else _clamped(wanted.head, stack.n_heads),
         state=_clamped(wanted.state, states),
         tokens=tokens,
+        statistic=wanted.statistic if wanted.statistic in _statistics() else default.statistic,
         direction=wanted.direction if wanted.direction in DIRECTIONS else default.direction,
         view=wanted.view if wanted.view in VIEWS else default.view,
         projection=wanted.projection if wanted.projection in PROJECTIONS else default.projection,
         fit=wanted.fit if wanted.fit in FITS else default.fit,
     )
+
+
+def _statistics() -> set[str]:
+    return {statistic.key for statistic in head_stats.all_statistics()}
 
 
 def _clamped(index: int, size: int) -> int:

@@ -57,6 +57,12 @@ def remembered(key: tuple[Hashable, ...], compute: Callable[[], T]) -> T:
     return memo.get((trace_id(), *key), compute)
 
 
+def preview(name: str, make: Callable[[], bytes], *, is_private: bool = False) -> bytes:
+    """A small picture for the sidebar, made once; a visitor's own stays with the visitor."""
+    memo = _private("previews", PRIVATE_TRACES) if is_private else _previews()
+    return memo.get(name, make)
+
+
 def ask(wanted: Request, upload: bytes | None = None) -> None:
     """Note what the visitor wants to see; it is analysed before the page is drawn."""
     st.session_state["asked"] = (wanted, upload)
@@ -162,6 +168,11 @@ def _traces() -> Memo:
 @st.cache_resource(show_spinner=False)
 def _results() -> Memo:
     return Memo(RESULTS)
+
+
+@st.cache_resource(show_spinner=False)
+def _previews() -> Memo:
+    return Memo(TRACES)
 
 
 @st.cache_resource(show_spinner=False)

@@ -1,6 +1,9 @@
 """What to analyse: a model, a picture (gallery, new scene or upload) and a question."""
 
+import io
+
 import streamlit as st
+from PIL import Image
 
 from pages.shared import requests, selection, session
 from pages.shared.layout import escaped
@@ -29,32 +32,45 @@ def draw() -> None:
             key="source",
             required=True,
             width="stretch",
+            on_change=_suggest_question,
         )
         {"gallery": _gallery, "scene": _scene, "upload": _upload}[source]()
-        st.caption(
-            "Uploaded pictures stay in memory and go when you leave. "
-            "Generated scenes are shared with other visitors of this server."
-        )
+        st.caption(_privacy())
 
 
 def _fill_in() -> None:
     """Let the sidebar show what is on show when a visit begins or a link is followed."""
-    if "source" in st.session_state:
-        return
-    wanted, _ = st.session_state.get("asked", (session.request(), None))
+    wanted = st.session_state.pop("fill_in", None)
+    if wanted is None:
+        if "source" in st.session_state:
+            return
+        wanted = session.request()
     st.session_state["source"] = wanted.source
-    st.session_state["question"] = wanted.question
+    st.session_state["typed"] = st.session_state["question"] = wanted.question
     names = [entry.name for entry in gallery.GALLERY]
-    st.session_state["entry"] = wanted.name if wanted.name in names else names[0]
-    is_number = wanted.source == "scene" and wanted.name.isdigit()
-    st.session_state["seed"] = int(wanted.name) if is_number else None
+    entry = wanted.name if wanted.name in names else names[0]
+    st.session_state["entry"] = st.session_state["shown_entry"] = entry
+    st.session_state["seed"] = requests.number(wanted.name) if wanted.source == "scene" else None
+
+
+def _suggest_question() -> None:
+    """Going to another kind of picture, offer a question that suits what is chosen there."""
+    source, seed = st.session_state["source"], st.session_state["seed"]
+    if source == "gallery":
+        _type(requests.gallery_entry(st.session_state["shown_entry"]).question.text)
+    elif source == "scene" and seed is not None:
+        shown = Request(_model(), "scene", str(seed), "")
+        _type(requests.known_questions(shown)[0].text)
 
 
 def _gallery() -> None:
     names = {entry.name: entry.title for entry in gallery.GALLERY}
+    # Kept beside the field, which is not drawn while the visitor looks at other kinds of picture.
+    st.session_state.setdefault("entry", st.session_state["shown_entry"])
     st.selectbox(
         "Example", list(names), format_func=names.get, key="entry", on_change=_show_gallery_entry
     )
+    st.session_state["shown_entry"] = st.session_state["entry"]
     chosen = Request(_model(), "gallery", st.session_state["entry"], "")
     _offer(chosen, names[chosen.name])
 
@@ -84,28 +100,32 @@ def _upload() -> None:
     file = st.file_uploader(
         "Picture file", ENDINGS, key="file", help="JPEG, PNG, WebP, GIF, BMP or TIFF, up to 20 MB"
     )
-    if file is None:
+    content = None if file is None else file.getvalue()
+    name = "" if content is None else requests.digest(content)
+    if content is None:
         st.info("Choose a picture, then ask a question about it.")
-        return
-    content = file.getvalue()
-    try:
-        picture = read_picture(content)
-    except VLError as error:
-        st.error(escaped(str(error)), icon=":material/error:")
-        return
-    st.image(picture, alt="The picture you uploaded", width="stretch")
-    _question(Request(_model(), "upload", requests.digest(content), ""), content)
+    else:
+        try:
+            preview = session.preview(name, lambda: _small(read_picture(content)), is_private=True)
+        except VLError as error:
+            st.error(escaped(str(error)), icon=":material/error:")
+            content = None
+        else:
+            st.image(preview, alt="The picture you uploaded", width="stretch")
+    _question(Request(_model(), "upload", name, ""), content, is_ready=content is not None)
 
 
 def _offer(chosen: Request, title: str) -> None:
     """A generated picture, the questions its generator suggests, and room for one's own."""
     try:
-        picture = requests.drawn_scene(chosen).render(requests.DISPLAY_SIDE)
+        scene = requests.drawn_scene(chosen)
         questions = [question.text for question in requests.known_questions(chosen)]
     except VLError as error:
         st.error(escaped(str(error)), icon=":material/error:")
         return
-    st.image(picture, alt=title, width="stretch")
+    name = f"{chosen.source} {chosen.name}"
+    preview = session.preview(name, lambda: _small(scene.render(requests.DISPLAY_SIDE)))
+    st.image(preview, alt=title, width="stretch")
     _question(chosen, None)
     with st.expander("Suggested questions"):
         for index, text in enumerate(questions):
@@ -118,22 +138,58 @@ def _offer(chosen: Request, title: str) -> None:
             )
 
 
-def _question(chosen: Request, upload: bytes | None) -> None:
+def _small(picture: Image.Image) -> bytes:
+    """A JPEG for the sidebar, made once and not on every run."""
+    content = io.BytesIO()
+    small = picture.copy()
+    small.thumbnail((requests.DISPLAY_SIDE, requests.DISPLAY_SIDE))
+    small.save(content, "JPEG", quality=88)
+    return content.getvalue()
+
+
+def _question(chosen: Request, upload: bytes | None, *, is_ready: bool = True) -> None:
+    # Streamlit forgets a field that a run does not draw; what stood in it is kept beside it.
+    st.session_state.setdefault("question", st.session_state.get("typed", ""))
     with st.form("question_form", border=False):
         st.text_input("Question", key="question", max_chars=MAX_QUESTION)
-        if st.form_submit_button(
-            "Analyse", type="primary", icon=":material/play_arrow:", width="stretch"
-        ):
-            text = st.session_state["question"]
-            _ask(Request(chosen.model, chosen.source, chosen.name, text), upload, fill=False)
+        is_asked = st.form_submit_button(
+            "Analyse",
+            type="primary",
+            icon=":material/play_arrow:",
+            width="stretch",
+            disabled=not is_ready,
+        )
+    st.session_state["typed"] = text = st.session_state["question"]
+    if is_asked:
+        _note(Request(chosen.model, chosen.source, chosen.name, text), upload)
 
 
-def _ask(wanted: Request, upload: bytes | None = None, *, fill: bool = True) -> None:
-    if fill:  # only before the field is drawn: Streamlit forbids it afterwards
-        st.session_state["question"] = wanted.question
+def _ask(wanted: Request) -> None:
+    _type(wanted.question)
+    _note(wanted, None)
+
+
+def _type(question: str) -> None:
+    """Write into the question's field; only before it is drawn, Streamlit forbids it afterwards."""
+    st.session_state["typed"] = st.session_state["question"] = question
+
+
+def _note(wanted: Request, upload: bytes | None) -> None:
     selection.forget_tokens()
     session.ask(wanted, upload)
 
 
 def _model() -> str:
     return st.session_state.get("model", requests.MODELS[0])
+
+
+def _privacy() -> str:
+    if session.STORES_UPLOADS:
+        return (
+            "This server keeps the analyses of uploaded pictures, of generated scenes and of the "
+            "questions about them on its disk."
+        )
+    return (
+        "Uploaded pictures and their questions stay in memory and go when you leave. Analyses of "
+        "generated scenes, with the questions asked about them, are kept on this server's disk."
+    )

@@ -73,22 +73,72 @@ def test_a_link_with_nonsense_shows_the_nearest_thing_there_is(app, name, value)
     [
         ("example", "nobody", "no example called"),
         ("scene", "twelve", "is no scene"),
+        ("scene", "²", "is no scene"),
+        ("scene", "-5", "is no scene"),
         ("image", "0" * 64, "Upload the picture"),
         ("model", "/etc/passwd", "does not offer"),
     ],
 )
-def test_a_link_to_what_is_not_there_says_so_and_shows_the_worked_example(
-    app, name, value, sentence
-):
-    """One sentence, and never somebody else's picture or a file of the server."""
-    app.query_params.update({"example": "star-by-moon", "question": "what color is the star?"})
-    if name != "model":
-        del app.query_params["example"]
-    app.query_params[name] = value
+def test_a_link_to_what_is_not_there_says_so_and_stays(app, name, value, sentence):
+    """One sentence, never another visitor's picture, and the link can still be copied."""
+    app.query_params.update({"question": "what color is the star?", "layer": "1", name: value})
 
     app.run()
 
     assert not app.exception
     assert len(app.error) == 1
     assert sentence in app.error[0].value.replace("\\", "")
+    assert app.query_params[name] == value
+    assert app.query_params["question"] == "what color is the star?"
+    assert "selection" not in app.session_state
+
+
+def test_a_refused_link_is_said_once_and_gives_way_to_what_is_chosen_next(app):
+    """The sentence goes with the next run; the address follows when something else is shown."""
+    app.query_params.update({"example": "nobody", "question": "what?"})
+    app.run()
+
+    app.sidebar.selectbox(key="entry").set_value("three-hearts").run()
+
+    assert not app.error
+    assert app.query_params["example"] == "three-hearts"
+
+
+def test_going_back_shows_what_was_on_show(app):
+    """An address that was not written by the page is followed, also in the middle of a visit."""
+    app.run()
+    first = dict(app.query_params)
+    app.sidebar.selectbox(key="entry").set_value("three-hearts").run()
+    assert app.query_params["example"] == "three-hearts"
+
+    for name in list(app.query_params):
+        del app.query_params[name]
+    app.query_params.update({k: v[0] if isinstance(v, list) else v for k, v in first.items()})
+    app.run()
+
     assert app.query_params["example"] == "star-by-moon"
+    assert app.sidebar.text_input(key="question").value == "what color is the star?"
+    assert app.sidebar.selectbox(key="entry").value == "star-by-moon"
+
+
+def test_a_link_can_say_that_nothing_is_pinned_and_that_layers_are_averaged(app):
+    """What is absent is said, too, so that defaults do not take its place."""
+    app.query_params.update({"tokens": "none", "layer": "mean", "head": "mean"})
+
+    app.run()
+
+    selection = app.session_state["selection"]
+    assert (selection["tokens"], selection["all_layers"], selection["head"]) == ((), True, None)
+    assert app.query_params["tokens"] == "none"
+    assert app.query_params["layer"] == "mean"
+    assert app.query_params["head"] == "mean"
+
+
+def test_the_question_survives_a_look_at_other_kinds_of_picture(app):
+    """Going to Upload and back leaves a question in the field each time."""
+    app.run()
+    for source in ("upload", "gallery", "scene", "upload"):
+        app.sidebar.segmented_control(key="source").set_value(source).run()
+        assert not app.exception
+        if app.sidebar.text_input:
+            assert app.sidebar.text_input(key="question").value == "what color is the star?"

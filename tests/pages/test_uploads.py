@@ -35,9 +35,10 @@ def photograph(width=96, height=64, mode="RGB"):
 def upload(app, content, name="picture.png", question="what color is the star?"):
     """Upload a file and, if it is accepted, ask the question."""
     app.sidebar.file_uploader(key="file").upload(name, content).run()
-    if app.sidebar.text_input:
+    ask = next(button for button in app.sidebar.button if button.label == "Analyse")
+    if not ask.disabled:
         app.sidebar.text_input(key="question").set_value(question)
-        app.sidebar.button[-1].click().run()
+        ask.click().run()
     return app
 
 
