@@ -12,6 +12,7 @@ from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, eager_mask
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from tests.families.kdvlp.small import noise, small_config, small_model, small_processor
+from vl_core import capture
 from vl_core.families.kdvlp import KDVLPConfig, KDVLPForTasks, KDVLPModel
 from vl_core.families.kdvlp.encoder import eager_attention_forward
 
@@ -156,22 +157,27 @@ def test_gradients_reach_every_parameter(changes):
     assert without == []
 
 
-def test_published_size_answers_on_a_picture_that_is_not_square():
-    """12 layers of 12 heads, width 768 and ResNet-101, from the same classes: 2 x 3 cells."""
+def test_published_size_answers_and_is_captured_on_a_picture_that_is_not_square():
+    """12 layers of 12 heads, width 768 and ResNet-101, random weights: 2 x 3 cells, all seen."""
     torch.manual_seed(0)
     config = KDVLPConfig.paper_size()
-    with torch.device("meta"):
-        model = KDVLPForTasks(config)
-    model = model.to_empty(device="cpu").eval()
-    for value in (*model.parameters(), *model.buffers()):
-        value.data = torch.full_like(value, 0.01)  # random weights of this size take too long
-    ids = torch.randint(0, config.vocab_size, (1, 11))
-    output = model(ids, pixel_values=torch.randn(1, 3, 128, 192), output_hidden_states=True)
+    model = KDVLPForTasks(config).eval()
+    ids = torch.randint(5, config.vocab_size, (1, 11))
+    inputs = {"input_ids": ids, "pixel_values": torch.randn(1, 3, 128, 192)}
+    expected = [f"kdvlp.encoder.layers.{layer}.attention" for layer in range(12)]
 
+    with torch.inference_mode():
+        output = model(**inputs, output_hidden_states=True)
     assert len(output.hidden_states) == 13
     assert output.last_hidden_state.shape == (1, 11 + 2 * 3, 768)
     assert output.answer_logits.shape == (1, 3129)
     assert output.answer_logits.isfinite().all()
+    assert output.answer_logits.std() > 0
+
+    capture.attach(model)
+    fidelity = capture.measured_at_load(model, inputs, expected)
+    assert fidelity["output_on_off"] <= 1e-5
+    assert fidelity["weights_vs_eager"] <= 1e-5
 
 
 def test_published_size_survives_its_file(tmp_path):
