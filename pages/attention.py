@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 
 from pages.shared import frame, selection, session
-from pages.shared.components.linked_view import linked_view
+from pages.shared.components.linked_view import is_whole, linked_view
 from pages.shared.layout import downloads, heading, how_to_read
 from pages.shared.selection import Selection
 from vl_core.arrays import HeadAttention
@@ -46,23 +46,17 @@ adds up to 100 %, each **column** a token that is looked at (a *key*).
 - Several pinned tokens are shown as the mean of their rows or columns; with nothing pinned, it is
   the mean of all words. Means over heads or layers are means of the weights.
 - **Colors** run from zero to the number at the end of the bar. *Per map*, picture and words have a
-  scale of their own, so compare numbers and not colors between them; *shared* puts every token of
-  the layer and head on one scale. Special tokens can exceed it, which the bar marks with ≥.
+  scale of their own, so compare numbers and not colors between them; neither scale ends below 1/20
+  of the other, so that next to nothing stays dark. *Shared* puts every token of the layer and head
+  on one scale. Special tokens can exceed it, which the bar marks with ≥.
 - **Patches** are the rectangles that the model really sees; *smooth* only blurs between them.
-- The browser holds each weight to within 0.4 % of its row's largest one; the downloads are exact.
+- The browser holds each weight to within 0.002 % of its row's largest one; the downloads are exact.
 """
 
 
 def keep(choice: dict[str, object]) -> None:
     """Take over what the visitor chose in the linked view, for all pages."""
-    is_mean = choice.pop("mean_of_layers")
-    st.session_state["mean_of_layers"] = (choice["layer"], choice["head"]) if is_mean else None
     selection.update(**choice)
-
-
-def shows_mean_of_layers(chosen: Selection) -> bool:
-    """Whether the visitor asked for it and has not chosen another head elsewhere since."""
-    return st.session_state.get("mean_of_layers") == (chosen.layer, chosen.head)
 
 
 def shown_tokens(tokens: TokenTable, chosen: Selection) -> tuple[int, ...]:
@@ -116,15 +110,14 @@ def exported(
 trace = session.trace()
 chosen = selection.current()
 stack = trace.stacks[chosen.stack]
-is_mean = shows_mean_of_layers(chosen)
-layer = None if is_mean else chosen.layer
+layer = None if chosen.all_layers and is_whole(stack) else chosen.layer
 
 heading(
     "Where does each word look?",
     "Point at a word or a patch to see what it looks at; click to pin it, drag or Shift-click to "
     "average several.",
 )
-linked_view(session.trace_id(), trace.example, stack, chosen, keep, mean_of_layers=is_mean)
+linked_view(session.trace_id(), trace.example, stack, chosen, keep)
 
 tokens = shown_tokens(stack.queries, chosen)
 where = place(stack, layer, chosen.head)

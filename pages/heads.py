@@ -6,24 +6,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
-from pages.shared import frame, head_list, head_panel, selection, session
+from pages.shared import frame, head_list, head_panel, head_profile, selection, session
 from pages.shared.components.head_map import Labels, head_map
 from pages.shared.head_numbers import (
     COUNTERPARTS,
     Numbers,
+    counted,
+    file_name,
     menu_label,
     numbers,
     patterns_of,
     statistic,
-    values_of,
 )
 from pages.shared.head_panel import written
 from pages.shared.layout import downloads, escaped, heading, how_to_read
 from pages.shared.selection import Selection
 from vl_core import head_stats
-from vl_core.arrays import LayerCurve
 from vl_core.figures import heads as figures
-from vl_core.head_stats import HeadStatistic, views, vlinterpret
+from vl_core.head_stats import HeadStatistic, vlinterpret
 from vl_core.head_stats.pattern import MIXED, PATTERNS
 from vl_core.head_stats.sheet import as_csv
 from vl_core.head_stats.summary import why_missing
@@ -35,12 +35,6 @@ if TYPE_CHECKING:
 frame.guard()
 
 VIEW_NAMES = {"raw": "Values", "z": "z-scores", "vlinterpret": "As VL-InterpreT computed it"}
-MASSES = {
-    ("text", "text"): head_stats.TEXT_TO_TEXT_MASS,
-    ("text", "image"): head_stats.TEXT_TO_IMAGE_MASS,
-    ("image", "image"): head_stats.IMAGE_TO_IMAGE_MASS,
-    ("image", "text"): head_stats.IMAGE_TO_TEXT_MASS,
-}
 HOW_TO_READ = """
 Each cell is one head, each row one layer, the first layer on top; the column beside the map is the
 mean over the layer's heads. A head is named after the direction in which it looks: *text-to-image*
@@ -65,6 +59,20 @@ VLINTERPRET_DIFFERS = (
 def choose_numbers(trace_stacks: list[str], chosen: Selection) -> None:
     """The controls in one row; what they change goes into the selection that all pages share."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        choose_statistic_and_view(trace_stacks, chosen)
+        st.session_state["heads_specials"] = chosen.specials
+        st.toggle(
+            "Count special tokens",
+            key="heads_specials",
+            on_change=_keep("specials"),
+            disabled=chosen.view == "vlinterpret",
+            help="Whether class, separator and other special tokens take part.",
+        )
+
+
+def choose_statistic_and_view(trace_stacks: list[str], chosen: Selection) -> None:
+    """Whose attention, which number, in which view; labels on one line."""
+    with st.container(horizontal=True, vertical_alignment="top", gap="medium", width="content"):
         if len(trace_stacks) > 1:
             _choice("stack", "Attention of", trace_stacks, chosen.stack)
         if chosen.view == "vlinterpret":
@@ -80,14 +88,6 @@ def choose_numbers(trace_stacks: list[str], chosen: Selection) -> None:
             key="heads_view",
             required=True,
             on_change=_keep("view"),
-        )
-        st.session_state["heads_specials"] = chosen.specials
-        st.toggle(
-            "Special tokens",
-            key="heads_specials",
-            on_change=_keep("specials"),
-            disabled=chosen.view == "vlinterpret",
-            help="Whether class, separator and other special tokens take part.",
         )
 
 
@@ -156,7 +156,7 @@ def draw_map(stack: Stack, chosen: Selection, shown: Numbers) -> None:
             shown.unit,
             [layer + 1 for layer in stack.layers],
             _hints(stack, shown),
-            f"heads-{chosen.statistic}-{chosen.view}",
+            file_name(chosen, shown),
         ),
         (chosen.layer, chosen.head),
         lambda layer, head: selection.update(layer=layer, head=head),
@@ -179,30 +179,6 @@ def _hints(stack: Stack, shown: Numbers) -> list[list[list[str]]]:
     return hints
 
 
-def draw_profile(stack: Stack, chosen: Selection) -> None:
-    """Where attention goes, layer by layer."""
-    shares = _shares(stack, chosen)
-    if not shares:
-        return
-    rest = " What is missing to 1 goes to special tokens." if chosen.specials else ""
-    st.markdown("**Through the layers**: where attention goes, mean over the heads of each layer.")
-    st.caption(f"“Words at image” is the share of the words' attention on all patches.{rest}")
-    figure = session.remembered(
-        ("depth_profile", stack.name, chosen.specials),
-        lambda: figures.depth_profile(shares, [layer + 1 for layer in stack.layers]),
-    )
-    st.plotly_chart(figure, key="depth_profile", config={"displayModeBar": False})
-
-
-def _shares(stack: Stack, chosen: Selection) -> dict[tuple[str, str], LayerCurve]:
-    """The masses between words and patches that this stack has, mean over each layer's heads."""
-    shares = {
-        direction: views.layer_means(values_of(mass, stack, with_specials=chosen.specials))
-        for direction, mass in MASSES.items()
-    }
-    return {direction: share for direction, share in shares.items() if np.isfinite(share).any()}
-
-
 def explain() -> None:
     """How to read the page, with the rules behind the patterns' names."""
     rules = [f"    - *{escaped(one.name)}*: {escaped(one.rule)}" for one in (*PATTERNS, MIXED)]
@@ -216,6 +192,13 @@ def draw(stack: Stack, chosen: Selection) -> None:
     with top.cell(column_span=2, row_span=2):
         draw_map(stack, chosen, shown)
         say_definition(chosen)
+        downloads(
+            "heads",
+            csv=lambda: as_csv(stack),
+            figure=lambda: _figure(stack, shown),
+            figure_name=file_name(chosen, shown),
+            counted=counted(chosen),
+        )
     with top.cell():
         head_panel.facts(stack, chosen, shown)
     with top.cell():
@@ -225,8 +208,7 @@ def draw(stack: Stack, chosen: Selection) -> None:
         head_list.draw(stack, chosen, shown)
     with below.cell():
         head_panel.strongest(stack, chosen)
-    draw_profile(stack, chosen)
-    downloads("heads", csv=lambda: as_csv(stack), figure=lambda: _figure(stack, shown))
+    head_profile.draw(stack, chosen)
 
 
 def _figure(stack: Stack, shown: Numbers) -> "go.Figure":

@@ -1,5 +1,7 @@
 """Hidden states: where words and patches lie as they pass through the layers."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import streamlit as st
 
@@ -12,6 +14,9 @@ from vl_core.figures import states as figures
 from vl_core.neighbours import modality_gap
 from vl_core.trace import TracedExample
 
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
 frame.guard()
 
 ALL_PAIRS = 1000  # with more tokens, neighbours are listed for the selected one alone
@@ -23,7 +28,9 @@ Each layer is centred; the axes have no unit and no meaning of their own.
 
 **Nearest words and patches** come from the full space, not from the map: by the cosine of the
 angle between two hidden states, from which the mean of that layer's tokens is taken away first
-(1: same direction, 0: unrelated, −1: opposite).
+(1: same direction, 0: unrelated, −1: opposite). The table has the nearest three, each with its
+cosine in parentheses. Patches are called by row and column: "3, 5" lies in the third row from the
+top, fifth from the left.
 
 **How far words and patches lie apart**, in the full space:
 - *Silhouette*: (distance to the other modality − distance within the own one) / the larger of the
@@ -78,6 +85,21 @@ def blob(shown: ShownStates, made: Projected, example: TracedExample) -> bytes:
     )
 
 
+def exported(shown: ShownStates, made: Projected, state: int) -> "go.Figure":
+    """The map as a figure that stands by itself, at the state on show."""
+    figure = figures.scatter(
+        made.points,
+        shown.texts,
+        shown.kinds,
+        f"Hidden states, {made.name}",
+        shares_scale=made.shares_scale,
+    )
+    frame = figure.frames[state]
+    for mark, there in zip(figure.data, frame.data, strict=True):
+        mark.update(x=there.x, y=there.y)
+    return figure.update_layout(frame.layout).update_layout(sliders=[{"active": state}])
+
+
 layout.heading(
     "Where do words and patches lie, layer by layer?",
     "Every mark is a word or a patch, placed by its hidden state. Play moves them from the "
@@ -110,30 +132,29 @@ st.subheader("How far apart are words and patches?", anchor=False)
 gap = session.remembered(
     (stream.name, "gap"), lambda: modality_gap(shown.states, shown.is_text, shown.is_image)
 )
-st.plotly_chart(
-    figures.modality_gap(gap.silhouette, gap.mixing, gap.distance, chosen.state),
-    key="modality_gap",
-    config={"displayModeBar": False},
-)
+gap_figure = figures.modality_gap(gap.silhouette, gap.mixing, gap.distance, chosen.state)
+st.plotly_chart(gap_figure, key="modality_gap", config={"displayModeBar": False})
 selected = np.flatnonzero(np.isin(shown.positions, chosen.tokens[-1:])).tolist()
 if selected:
-    st.subheader(f"What lies nearest to {layout.escaped(shown.texts[selected[0]])}?", anchor=False)
+    name = layout.escaped(shown.name(selected[0]))
+    st.subheader(f"What lies nearest to {name}?", anchor=False)
     table = session.remembered(
         (stream.name, "nearest", selected[0]), lambda: shown.nearest_table(selected[0])
     )
-    st.dataframe(table, hide_index=True)
+    # Not as a dataframe, whose cells do not wrap: on a small screen they would be cut off.
+    st.table(
+        {
+            layout.escaped(name): [layout.escaped(cell) for cell in cells]
+            for name, cells in table.items()
+        },
+        hide_index=True,
+    )
 
 layout.how_to_read(HOW, CAUTION)
 with_states = st.toggle("Put the full hidden states into the NPZ file")
 layout.downloads(
     "hidden_states",
     csv=lambda: shown.points_csv(made.points),
-    npz=lambda: shown.arrays(made.points, with_states=with_states),
-    figure=lambda: figures.scatter(
-        made.points,
-        shown.texts,
-        shown.kinds,
-        f"Hidden states, {made.name}",
-        shares_scale=made.shares_scale,
-    ),
+    npz=lambda: shown.arrays(made.points, gap, with_states=with_states),
+    figure=lambda: exported(shown, made, chosen.state),
 )

@@ -128,3 +128,19 @@ def test_spans_need_a_clean_text():
     with pytest.raises(TextError, match="Pass the text through clean_text first"):
         Example(None, "is  the star red?", (region,))
     assert Example(None, "is  the star", (Region("star", (1, 2, 9, 8)),)).text == "is the star"
+
+
+@pytest.mark.parametrize(
+    ("box", "message"),
+    [
+        ((1, float("nan"), 9, 8), "four finite numbers are wanted"),
+        ((9, 2, 1, 8), "which has no area"),
+        ((1, 2, 21, 8), "not inside the picture of 20 x 16 pixels"),
+        ((1, 2, 9, 17), "not inside the picture of 20 x 16 pixels"),
+    ],
+)
+def test_a_box_that_is_no_place_in_the_picture_is_refused(box, message):
+    """The message names the region, its box and the unit of boxes."""
+    picture = Image.new("RGB", (20, 16))
+    with pytest.raises(ImageError, match=f"Region star .*{message}.* pixels of the upright"):
+        Example(picture, "is the star red?", (Region("star", box),))

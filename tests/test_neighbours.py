@@ -1,10 +1,13 @@
 """Neighbours and the modality gap, against loops that follow the definitions word by word."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vl_core import neighbours
 from vl_core.neighbours import modality_gap, nearest
 
 STATES, TOKENS, WIDTH = 3, 11, 6
@@ -227,3 +230,29 @@ def test_two_places_have_no_spread_to_measure_by():
     np.testing.assert_allclose(found.silhouette, 1)
     assert (found.mixing == 0).all()
     assert np.isnan(found.distance).all()
+
+
+@pytest.mark.parametrize("rows", [1, 4])
+def test_the_gap_is_the_same_however_many_rows_are_formed(rows, monkeypatch):
+    """Parts that do not divide the tokens give what all of them together give."""
+    states = random_states(gap=1.0)
+    wanted = modality_gap(states, IS_TEXT, IS_IMAGE)
+    monkeypatch.setattr(neighbours, "ROWS", rows)
+
+    found = modality_gap(states, IS_TEXT, IS_IMAGE)
+
+    np.testing.assert_allclose(found.silhouette, wanted.silhouette, atol=1e-6)
+    np.testing.assert_array_equal(found.mixing, wanted.mixing)
+    np.testing.assert_array_equal(found.distance, wanted.distance)
+
+
+def test_the_gap_forms_no_table_of_all_pairs():
+    """For 3000 tokens one table of distances in float64 alone would take 72 MB."""
+    states = np.random.default_rng(0).normal(size=(1, 3000, 4)).astype(np.float32)
+    is_text = np.arange(3000) < 40
+    tracemalloc.start()
+    try:
+        modality_gap(states, is_text, ~is_text)
+        assert tracemalloc.get_traced_memory()[1] < 40e6
+    finally:
+        tracemalloc.stop()

@@ -1,6 +1,10 @@
 """Pictures from anywhere: the right pixels, or one sentence that says what to do."""
 
 import io
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -9,11 +13,36 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.builders import png, random_picture
+from vl_core import pictures
 from vl_core.errors import ImageError
 from vl_core.pictures import FORMATS, read_picture
 
 SIZE = (40, 24)  # width, height
 UPRIGHT = np.asarray(random_picture(SIZE))
+LARGE = (6122, 4082)  # just below the limit
+LARGE_WEBP = (4470, 3350)  # ... for WebP
+PEAK = """
+import io, sys
+from pathlib import Path
+from PIL import Image
+from vl_core.pictures import read_picture
+
+def kilobytes(name):
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(name))
+
+content = Path(sys.argv[1]).read_bytes()
+Image.init()
+before = kilobytes("VmRSS")
+read_picture(content)
+print((kilobytes("VmHWM") - before) // 1024)
+"""
+
+
+@pytest.fixture(autouse=True)
+def _several_bands(monkeypatch):
+    """Small pictures are converted in bands, as large ones are; the last band is a lower one."""
+    monkeypatch.setattr(pictures, "BAND", 5 * SIZE[0])
 
 
 def encoded(picture, file_format="PNG", **options):
@@ -102,6 +131,21 @@ def test_a_telephone_jpeg_is_set_upright():
     found = pixels(encoded(stored, "JPEG", exif=exif, quality=95))
 
     np.testing.assert_allclose(found, np.asarray(smooth_picture()), atol=16)
+
+
+def test_a_picture_that_is_passed_stays_as_it_is():
+    """Its owner may go on using it, and what was read does not change with it."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    stored = Image.fromarray(np.ascontiguousarray(STORED[6]))
+    picture = Image.open(io.BytesIO(encoded(stored, exif=exif)))
+
+    found = read_picture(picture)
+    np.testing.assert_array_equal(np.asarray(picture), STORED[6])
+    assert picture.getexif()[0x0112] == 6
+
+    picture.paste("black", (0, 0, *picture.size))
+    np.testing.assert_array_equal(np.asarray(found), UPRIGHT)
 
 
 @pytest.mark.parametrize("exif", [b"Exif\x00\x00MR\x00*", b"Exif\x00\x00", b"noise"])
@@ -261,6 +305,52 @@ def test_the_smallest_pictures_pass(side):
     assert pixels(encoded(random_picture((side, 16)))).shape == (16, side, 3)
 
 
+# Memory
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux alone keeps count of a process's peak")
+@pytest.mark.parametrize(
+    "kind", ["opaque, turned", "transparent", "16-bit", "floating point", "WebP"]
+)
+def test_a_large_picture_takes_little_more_than_the_picture(kind, tmp_path):
+    """Pillow's own 100 MB and the result of the same size, but no third copy."""
+    gray = Image.linear_gradient("L").resize(LARGE_WEBP if kind == "WebP" else LARGE)
+    picture, file_format = {
+        "opaque, turned": (gray.convert("RGB"), "PNG"),
+        "transparent": (Image.merge("RGBA", [gray] * 4), "PNG"),
+        "16-bit": (Image.fromarray(np.asarray(gray, np.uint16) * 256), "PNG"),
+        "floating point": (Image.fromarray(np.asarray(gray, np.float32)), "TIFF"),
+        "WebP": (Image.merge("RGBA", [gray] * 4), "WEBP"),
+    }[kind]
+    exif = Image.Exif()
+    exif[0x0112] = 6 if "turned" in kind else 1
+    path = tmp_path / "large"
+    picture.save(path, file_format, exif=exif)
+
+    command = [sys.executable, "-c", PEAK, str(path)]
+    found = subprocess.run(command, capture_output=True, text=True, check=True)
+
+    assert int(found.stdout) < 270
+
+
+def test_one_picture_is_read_at_a_time(monkeypatch):
+    """Visitors who upload at the same moment wait, or their pictures' peaks would add up."""
+    inside, most = [], []
+
+    def watched(picture):
+        inside.append(None)
+        most.append(len(inside))
+        time.sleep(0.05)  # long enough for the others to come in, were they let
+        inside.pop()
+        return picture
+
+    monkeypatch.setattr(pictures, "_rgb", watched)
+    with ThreadPoolExecutor(4) as visitors:
+        list(visitors.map(read_picture, [encoded(random_picture(SIZE))] * 4))
+
+    assert most == [1] * 4
+
+
 # Refusing
 
 
@@ -323,14 +413,23 @@ def test_pictures_too_small_to_have_patches_are_refused(size, message):
     [
         (60_000, 60_000, "more pixels than any photograph"),
         (12_000, 10_000, "12000 x 10000 pixels"),
-        (10_000, 5_001, "10000 x 5001 pixels"),
+        (5_000, 5_001, "5000 x 5001 pixels"),
     ],
 )
 def test_a_small_file_with_a_huge_picture_is_refused_unread(width, height, came, monkeypatch):
     """A decompression bomb is seen in its header; its pixels are never decoded."""
     monkeypatch.setattr(Image.Image, "load", lambda _: pytest.fail("the pixels were decoded"))
-    with pytest.raises(ImageError, match=f"The picture has {came}; at most 50 million are read"):
+    with pytest.raises(ImageError, match=f"The picture has {came}; at most 25 million are read"):
         read_picture(png(width, height, bytes(100)))
+
+
+def test_a_large_webp_is_refused_unread(monkeypatch):
+    """Its reader holds the picture four times; another format of the same size passes."""
+    monkeypatch.setattr(pictures, "MAX_WEBP_PIXELS", SIZE[0] * SIZE[1] - 1)
+    with pytest.raises(ImageError, match=r"has 40 x 24 pixels; of a WebP file .* JPEG or PNG"):
+        read_picture(encoded(random_picture(SIZE), "WEBP"))
+
+    assert read_picture(encoded(random_picture(SIZE), "PNG")).size == SIZE
 
 
 @pytest.mark.filterwarnings("error")

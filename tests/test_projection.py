@@ -2,10 +2,13 @@
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from threading import Event
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from vl_core.errors import ProjectionError
 from vl_core.projection import joint_pca, joint_share_shown, pca, share_shown, tsne, umap
@@ -151,9 +154,11 @@ def test_the_share_shown_is_that_of_the_two_largest_variances():
 
 def test_the_share_of_no_variance_is_missing():
     """Nothing of nothing is not a number, and not a full picture either."""
-    states = np.ones((1, TOKENS, WIDTH), np.float32)
+    states = random_states()
+    states[1] = 0.1
 
-    assert np.isnan(share_shown(states, pca(states))).all()
+    for shares in (share_shown(states, pca(states)), joint_share_shown(joint_pca(states))):
+        np.testing.assert_array_equal(np.isnan(shares), [False, True, False, False])
 
 
 @pytest.mark.parametrize("project", [pca, joint_pca])
@@ -224,7 +229,10 @@ def test_maps_of_single_states_are_turned_onto_each_other(make):
 
 @pytest.mark.parametrize("make", MAPS)
 def test_progress_is_told_in_shares_and_words(make):
-    """From nothing to all, never backwards, one step for each state where each has its own map."""
+    """From nothing to all, never backwards, one step for each state where each has its own map.
+
+    Where nobody can tell, as while the libraries load, there is no share.
+    """
     told = []
 
     make(
@@ -233,9 +241,9 @@ def test_progress_is_told_in_shares_and_words(make):
         progress=lambda share, doing: told.append((share, doing)),
     )
 
-    shares = [share for share, _ in told]
-    assert shares == sorted(shares)
-    assert (shares[0], shares[-1]) == (0.0, 1.0)
+    assert told[0][0] is None
+    shares = [share for share, _ in told if share is not None]
+    assert shares == pytest.approx([0, 1 / 3, 2 / 3, 1])
     assert [doing for _, doing in told if doing.startswith("Placing")] == [
         "Placing state 1 of 3",
         "Placing state 2 of 3",
@@ -282,6 +290,69 @@ def test_one_constant_state_leaves_the_map_finite(make):
 
     assert np.isfinite(make(states, joint=False)).all()
     assert np.isfinite(make(states, joint=True)).all()
+
+
+def blas_threads():
+    """How many threads each linear algebra library of this process may take."""
+    return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+
+def replaced(monkeypatch, fit):
+    """Both libraries' estimators do nothing but call this function with the vectors."""
+
+    class Estimator:
+        def __init__(self, **_options):
+            """Whatever the map is asked for with."""
+
+        def fit_transform(self, vectors):
+            return fit(vectors)
+
+    monkeypatch.setattr("umap.UMAP", Estimator)
+    monkeypatch.setattr("sklearn.manifold.TSNE", Estimator)
+
+
+@pytest.mark.parametrize("make", MAPS)
+def test_maps_are_made_on_one_thread(make, monkeypatch):
+    """Sums in another order would give another map; afterwards all threads are back."""
+    found = []
+
+    def fit(vectors):
+        found.append(blas_threads())
+        return vectors[:, :2]
+
+    replaced(monkeypatch, fit)
+    with threadpool_limits(2):
+        make(random_states())
+        assert blas_threads() == {2}
+
+    assert found == [{1}]
+
+
+@pytest.mark.parametrize(("first", "second"), [(tsne, tsne), (umap, tsne), (tsne, umap)])
+def test_maps_that_are_asked_for_at_once_are_made_in_turn(first, second, monkeypatch):
+    """The second visitor is told so, and no limit on threads outlives both maps."""
+    is_fitting, told, waits = Event(), [], Event()
+
+    def fit(vectors):
+        is_fitting.set()
+        waits.wait(60)
+        return vectors[:, :2]
+
+    def hear(_share, doing):
+        told.append(doing)
+        if "next" in doing or doing.startswith("Placing"):
+            waits.set()
+
+    replaced(monkeypatch, fit)
+    with threadpool_limits(2), ThreadPoolExecutor(2) as visitors:
+        earlier = visitors.submit(first, random_states())
+        is_fitting.wait(60)
+        later = visitors.submit(second, random_states(), progress=hear)
+        earlier.result()
+        later.result()
+        assert blas_threads() == {2}
+
+    assert told[1] == "Another map is being made; yours is next"
 
 
 @pytest.mark.parametrize("make", MAPS)

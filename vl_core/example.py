@@ -1,13 +1,17 @@
 """What a model is asked: a picture (or none), a text, and what belongs to them."""
 
+import math
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
 
-from vl_core.errors import TextError
+from vl_core.errors import ImageError, TextError
 from vl_core.pictures import read_picture
+
+# A hundredth of a pixel covers the rounding of boxes that end at the picture's edge.
+EDGE = 0.01
 
 ImageSource = Image.Image | bytes | str | Path
 
@@ -31,7 +35,8 @@ class Example:
 
     image: a PIL picture, a path, the bytes of a file, or None for text alone. It is read at once
     and kept as upright RGB. text: kept as clean_text gives it. Raises ImageError for what is no
-    readable picture and TextError for an empty text or for regions that name none of its words.
+    readable picture or a region's box that is no place in it, and TextError for an empty text or
+    for regions that name none of its words.
     """
 
     image: Image.Image | None
@@ -49,6 +54,7 @@ class Example:
         object.__setattr__(self, "image", None if image is None else read_picture(image))
         object.__setattr__(self, "text", clean_text(text))
         _check_spans(text, self.text, regions)
+        _check_boxes(self.size, regions)
         object.__setattr__(self, "regions", regions)
         object.__setattr__(self, "answer", answer)
 
@@ -86,6 +92,30 @@ def _check_spans(given: str, text: str, regions: tuple[Region, ...]) -> None:
                 f"Region {region.label} names characters of a text with line breaks, blanks or "
                 "control characters that are taken out. Pass the text through clean_text first."
             )
+
+
+def _check_boxes(size: tuple[int, int] | None, regions: tuple[Region, ...]) -> None:
+    for region in regions:
+        wrong = wrong_box(region, size)
+        if wrong:
+            raise ImageError(
+                f"{wrong} Give left, top, right and bottom in pixels of the upright picture."
+            )
+
+
+def wrong_box(region: Region, size: tuple[int, int] | None) -> str:
+    """What is wrong with the region's box in a picture of this width and height, or nothing."""
+    box = f"Region {region.label} has the box {region.box}"
+    if len(region.box) != 4 or not all(math.isfinite(edge) for edge in region.box):
+        return f"{box}; four finite numbers are wanted."
+    left, top, right, bottom = region.box
+    if left >= right or top >= bottom:
+        return f"{box}, which has no area."
+    if size is None:
+        return ""
+    if min(left, top) < -EDGE or right > size[0] + EDGE or bottom > size[1] + EDGE:
+        return f"{box}, which is not inside the picture of {size[0]} x {size[1]} pixels."
+    return ""
 
 
 def _is_control(character: str) -> bool:

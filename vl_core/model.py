@@ -17,6 +17,23 @@ from vl_core.trace import Provenance, Stack, Stream, TokenTable, Trace, TracedEx
 
 EMBEDDED = Path(__file__).parents[1] / "models" / "embedded"
 
+# What from_pretrained reads of a folder. Notes beside it, such as how a model was trained, change
+# nothing that it does.
+_READ = (
+    "*.safetensors",
+    "*.safetensors.index.json",
+    "config.json",
+    "generation_config.json",
+    "*processor_config.json",
+    "tokenizer*",
+    "*.model",
+    "chat_template*",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.*",
+    "merges.txt",
+)
+
 Progress = Callable[[str], None]
 Inputs = Mapping[str, torch.Tensor]
 Evaluations = Mapping[str, Sequence[capture.Evaluation]]
@@ -94,12 +111,13 @@ def load(name: str = "embedded") -> Model:
     path = EMBEDDED if name == "embedded" else Path(name)
     family = families.load(path)
     family.model.to("cuda" if torch.cuda.is_available() else "cpu")
-    inputs = _on_device(family, family.inputs(_check_example()))
-    fidelity = capture.measured_at_load(family.model, inputs, attention_modules(family))
+    with families.refusing_damage(path):  # some of it shows only when the model runs
+        inputs = _on_device(family, family.inputs(_check_example()))
+        fidelity = capture.measured_at_load(family.model, inputs, attention_modules(family))
     provenance = Provenance(
         model_id=name,
         revision="local",
-        weights_hash=_weights_hash(path),
+        weights_hash=_hash(path),
         family=family.name,
         dtype=str(family.model.dtype).removeprefix("torch."),
         device=family.model.device.type,
@@ -127,9 +145,14 @@ def _check_example() -> Example:
     return Example(Image.fromarray(pixels), "what color is this?")
 
 
-def _weights_hash(path: Path) -> str:
+def _hash(path: Path) -> str:
+    """Changes with the weights, the configuration, the tokenizer and the processor."""
     digest = hashlib.sha256()
-    for file in sorted(path.glob("*.safetensors")):
+    for file in sorted(
+        {file for pattern in _READ for file in path.glob(pattern) if file.is_file()}
+    ):
+        # Names and sizes count as well: bytes that move from one file to the next are a change.
+        digest.update(f"{file.name} {file.stat().st_size} ".encode())
         with file.open("rb") as content:
             while chunk := content.read(1 << 20):
                 digest.update(chunk)

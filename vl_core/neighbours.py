@@ -14,6 +14,9 @@ from jaxtyping import Float, Float32, Int
 from vl_core.arrays import HiddenStates, StateCurve, TokenMask
 
 Vectors = Float[np.ndarray, "token width"]
+PerToken = Float[np.ndarray, "token"]
+
+ROWS = 256  # tokens whose distances to all others are formed together
 
 
 @dataclass(frozen=True)
@@ -89,27 +92,43 @@ def _gap(vectors: Vectors, is_text: TokenMask) -> tuple[float, float, float]:
     """Silhouette, mixing and centroid distance of one state."""
     if is_text.all() or not is_text.any() or (vectors == vectors[0]).all():
         return np.nan, np.nan, np.nan
-    directions = _directions(vectors)
-    cosines = (directions @ directions.T).astype(float)
-    return _silhouette(1 - cosines, is_text), _mixing(cosines, is_text), _distance(vectors, is_text)
+    to_text, to_image, nearest_one = _distances(_directions(vectors), is_text)
+    silhouette = _silhouette(to_text, to_image, is_text)
+    return silhouette, _mixing(nearest_one, is_text), _distance(vectors, is_text)
 
 
-def _silhouette(distances: Float[np.ndarray, "token token"], is_text: TokenMask) -> float:
-    is_own = is_text[:, None] == is_text
-    np.fill_diagonal(distances, 0)
-    n_own = is_own.sum(axis=1)
-    own = np.where(is_own, distances, 0).sum(axis=1) / np.maximum(n_own - 1, 1)
-    other = np.where(is_own, 0, distances).sum(axis=1) / (len(is_text) - n_own)
+def _distances(
+    directions: Float32[np.ndarray, "token width"], is_text: TokenMask
+) -> tuple[PerToken, PerToken, Int[np.ndarray, "token"]]:
+    """Of each token: summed distances to words and to patches, and which other one is nearest."""
+    count = len(directions)
+    to_text, to_image, nearest_one = np.empty(count), np.empty(count), np.empty(count, int)
+    for start in range(0, count, ROWS):
+        rows = slice(start, min(start + ROWS, count))
+        itself = np.arange(rows.stop - start), np.arange(start, rows.stop)
+        cosines = (directions[rows] @ directions.T).astype(float)
+        cosines[itself] = -np.inf
+        nearest_one[rows] = cosines.argmax(axis=1)
+        cosines[itself] = 1
+        distances = np.subtract(1, cosines, out=cosines)
+        to_text[rows] = distances @ is_text
+        to_image[rows] = distances @ ~is_text
+    return to_text, to_image, nearest_one
+
+
+def _silhouette(to_text: PerToken, to_image: PerToken, is_text: TokenMask) -> float:
+    n_text = int(is_text.sum())
+    n_own = np.where(is_text, n_text, len(is_text) - n_text)
+    own = np.where(is_text, to_text, to_image) / np.maximum(n_own - 1, 1)
+    other = np.where(is_text, to_image, to_text) / (len(is_text) - n_own)
     larger = np.maximum(own, other)
     # The only token of its modality counts as 0, by Rousseeuw's definition.
     counts = (n_own > 1) & (larger > 0)
     return float(np.where(counts, (other - own) / np.where(counts, larger, 1), 0).mean())
 
 
-def _mixing(cosines: Float[np.ndarray, "token token"], is_text: TokenMask) -> float:
-    cosines = cosines.copy()
-    np.fill_diagonal(cosines, -np.inf)
-    found = (is_text[cosines.argmax(axis=1)] != is_text).mean()
+def _mixing(nearest_one: Int[np.ndarray, "token"], is_text: TokenMask) -> float:
+    found = (is_text[nearest_one] != is_text).mean()
     count, n_text = len(is_text), int(is_text.sum())
     by_chance = 2 * n_text * (count - n_text) / (count * (count - 1))
     return float(found / by_chance)

@@ -13,7 +13,8 @@ from jaxtyping import Float, Float32
 from vl_core.arrays import HiddenStates, Points, StateCurve
 from vl_core.errors import ProjectionError
 
-Progress = Callable[[float, str], None]  # share that is done (0..1), and what is being done
+# Share that is done (0..1), or None where that is unknown, and what is being done.
+Progress = Callable[[float | None, str], None]
 States = Float32[np.ndarray, "state token width"]
 Vectors = Float32[np.ndarray, "point width"]
 Map = Float[np.ndarray, "point 2"]
@@ -23,7 +24,9 @@ SEED = 0
 BLOCK = 16  # directions that are improved together; the spare ones speed the first two up
 FEWEST_TOKENS = 5  # with fewer there are no neighbourhoods to keep
 KEPT_DIMENSIONS = 50  # what UMAP and t-SNE see of the states: usual, and far faster
-_fitting = threading.Lock()  # numba's threads must not be entered twice
+# numba's threads must not be entered twice, and the limit on BLAS threads holds for the whole
+# process: two that overlap would put back each other's.
+_fitting = threading.Lock()
 
 
 def pca(hidden_states: HiddenStates) -> Points:
@@ -59,9 +62,13 @@ def share_shown(hidden_states: HiddenStates, points: Points) -> StateCurve:
 
 
 def joint_share_shown(points: Points) -> StateCurve:
-    """How much of each state's variance its points from `joint_pca` keep, 0..1."""
+    """How much of each state's variance its points from `joint_pca` keep, 0..1; nan without any.
+
+    A state whose points all lie at zero counts as one without variance.
+    """
     # There each state was scaled so that the mean square length of its tokens is one.
-    return np.square(points, dtype=np.float64).sum(axis=2).mean(axis=1)
+    kept = np.square(points, dtype=np.float64).sum(axis=(1, 2)) / max(points.shape[1], 1)
+    return np.where(kept > 0, kept, np.nan)
 
 
 def umap(
@@ -72,7 +79,7 @@ def umap(
     See `tsne` for the arguments, the result and what is compared.
     """
     tell = progress or _silent
-    tell(0.0, "Loading UMAP (slow the first time)")
+    tell(None, "Loading UMAP")
     from umap import UMAP  # noqa: PLC0415 takes seconds, and few visitors ask for it
 
     def fit(vectors: Vectors) -> Map:
@@ -84,10 +91,7 @@ def umap(
             )
         )
 
-    if _fitting.locked():
-        tell(0.0, "Another map is being made; yours is next")
-    with _fitting:
-        return _mapped(hidden_states, fit, tell, joint=joint)
+    return _mapped(hidden_states, fit, tell, joint=joint)
 
 
 def tsne(
@@ -101,39 +105,51 @@ def tsne(
     fewer than five tokens.
     """
     tell = progress or _silent
-    tell(0.0, "Loading t-SNE")
+    tell(None, "Loading t-SNE")
     from sklearn.manifold import TSNE  # noqa: PLC0415 takes a second, and few visitors ask for it
-    from threadpoolctl import threadpool_limits  # noqa: PLC0415
 
     def fit(vectors: Vectors) -> Map:
         perplexity = min(30, (len(vectors) - 1) / 3)
         return TSNE(perplexity=perplexity, init="pca", random_state=SEED).fit_transform(vectors)
 
-    # Several threads add up in any order, which would make each map a little different.
-    with threadpool_limits(1):
-        return _mapped(hidden_states, fit, tell, joint=joint)
+    return _mapped(hidden_states, fit, tell, joint=joint)
 
 
 def _mapped(hidden_states: HiddenStates, fit: Fit, tell: Progress, *, joint: bool) -> Points:
-    n_states, n_tokens, width = hidden_states.shape
+    """The map, one at a time in this process and on one thread."""
+    from threadpoolctl import threadpool_limits  # noqa: PLC0415 few visitors need it
+
+    _check_tokens(hidden_states.shape[1])
+    if _fitting.locked():
+        tell(None, "Another map is being made; yours is next")
+    # Several threads add up in any order, which would make each map a little different.
+    with _fitting, threadpool_limits(1):
+        points = _placed(hidden_states, fit, tell, joint=joint)
+    tell(1.0, "Done")
+    return points
+
+
+def _check_tokens(n_tokens: int) -> None:
     if n_tokens < FEWEST_TOKENS:
         raise ProjectionError(
             f"{n_tokens} tokens are too few for a map of neighbourhoods; at least {FEWEST_TOKENS} "
             "are wanted. Choose PCA instead."
         )
+
+
+def _placed(hidden_states: HiddenStates, fit: Fit, tell: Progress, *, joint: bool) -> Points:
+    n_states, n_tokens, width = hidden_states.shape
     directions = _directions(hidden_states)
     if joint:
-        tell(0.1, f"Placing {n_states} states of {n_tokens} tokens together")
+        # UMAP and t-SNE do not say how far they are.
+        tell(None, f"Placing {n_states} states of {n_tokens} tokens together")
         points = _fitted(directions.reshape(n_states * n_tokens, width), fit)
-        points = points.reshape(n_states, n_tokens, 2)
-    else:
-        points = np.zeros((n_states, n_tokens, 2), np.float32)
-        for state in range(n_states):
-            tell(0.1 + 0.9 * state / n_states, f"Placing state {state + 1} of {n_states}")
-            points[state] = _fitted(directions[state], fit)
-        points = _aligned(points)
-    tell(1.0, "Done")
-    return points
+        return points.reshape(n_states, n_tokens, 2)
+    points = np.zeros((n_states, n_tokens, 2), np.float32)
+    for state in range(n_states):
+        tell(state / n_states, f"Placing state {state + 1} of {n_states}")
+        points[state] = _fitted(directions[state], fit)
+    return _aligned(points)
 
 
 def _centred(hidden_states: HiddenStates) -> States:
@@ -224,5 +240,5 @@ def _aligned(points: Points) -> Points:
     return aligned
 
 
-def _silent(_share: float, _doing: str) -> None:
+def _silent(_share: float | None, _doing: str) -> None:
     """What is told nobody."""

@@ -56,7 +56,7 @@ def key(provenance: Provenance, example: Example, options: Mapping[str, Any] | N
     file format, the preprocessing, the picture's pixels, the text, the regions, the answer and
     the options of capture. What was measured of the model's fidelity does not count.
     """
-    model = asdict(provenance)
+    model = provenance.as_dict()
     del model["fidelity"]
     parts = {
         "format": (files.FORMAT, files.VERSION),

@@ -22,9 +22,13 @@ def weights_of(stack: Stack, layer: int | None, head: int | None) -> HeadAttenti
     Each row is a distribution over keys, as a mean of distributions is one.
     """
     layers = range(stack.n_layers) if layer is None else [layer]
-    heads = slice(None) if head is None else slice(head, head + 1)
+    total = np.zeros(stack.weights.shape[2:], np.float32)
     # One layer at a time: all of them together may be far larger than any one.
-    return np.asarray(sum(stack.weights[one, heads].mean(axis=0) for one in layers) / len(layers))
+    for one in layers:
+        weights = stack.weights
+        total += weights.mean_over_heads(one) if head is None else weights[one, head]
+    total /= len(layers)
+    return total
 
 
 def profile(weights: HeadAttention, tokens: Sequence[int], direction: Direction) -> Profile:
@@ -43,23 +47,25 @@ def profile(weights: HeadAttention, tokens: Sequence[int], direction: Direction)
 
 
 def token_names(tokens: TokenTable) -> tuple[str, ...]:
-    """What each token is called in a sentence.
+    """What each token is called in a sentence: as `token_labels` says, with words in quotes."""
+    return tuple(
+        f"'{label}'" if kind == "text" else label
+        for label, kind in zip(token_labels(tokens), tokens.kinds, strict=True)
+    )
 
-    Words stand in quotes, patches of a full grid by row and column counted from 1, other patches
-    by their number among the patches.
+
+def token_labels(tokens: TokenTable) -> tuple[str, ...]:
+    """What each token is called in a list or beside its mark.
+
+    Words and specials are called by their text, patches of a full grid by row and column counted
+    from 1 ("patch 3, 5"), other patches by their number among the patches.
     """
-    names = [
-        text if kind == "special" else f"'{text}'"
-        for text, kind in zip(tokens.texts, tokens.kinds, strict=True)
-    ]
+    labels = list(tokens.texts)
     places = patch_places(tokens)
     for number, patch in enumerate(np.flatnonzero(tokens.is_image)):
-        names[patch] = (
-            f"patch {number + 1}"
-            if places is None
-            else f"patch row {places[number][0]}, column {places[number][1]}"
-        )
-    return tuple(names)
+        place = (number + 1,) if places is None else places[number]
+        labels[patch] = f"patch {', '.join(map(str, place))}"
+    return tuple(labels)
 
 
 def patch_places(tokens: TokenTable) -> list[tuple[int, int]] | None:
@@ -89,8 +95,10 @@ def arrays_of_layer(stack: Stack, layer: int | None) -> dict[str, np.ndarray]:
 
     weights: head x query x key; names, kinds and boxes of queries and keys beside them.
     """
-    heads = [weights_of(stack, layer, head) for head in range(stack.n_heads)]
-    arrays = {"weights": np.stack(heads)}
+    weights = np.empty(stack.weights.shape[1:], np.float32)
+    for head in range(stack.n_heads):
+        weights[head] = weights_of(stack, layer, head)
+    arrays = {"weights": weights}
     for role, tokens in (("query", stack.queries), ("key", stack.keys)):
         arrays[f"{role}_names"] = np.array(token_names(tokens))
         arrays[f"{role}_kinds"] = np.array(tokens.kinds)

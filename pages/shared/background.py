@@ -3,6 +3,7 @@
 import gc
 import logging
 import threading
+import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
@@ -12,7 +13,8 @@ from pages.shared.layout import escaped
 from vl_core.errors import VLError
 
 T = TypeVar("T")
-Report = Callable[[float, str], None]  # share done (0..1) and what is being done
+# Share done (0..1), or None where nobody can tell, and what is being done.
+Report = Callable[[float | None, str], None]
 
 LOG = logging.getLogger(__name__)
 POLL = 0.5  # seconds between two looks at a job
@@ -35,12 +37,18 @@ class Job(Generic[T]):
         self.result: T | None = None
         self.problem: str | None = None
         self.is_done = False
-        self._report(0.0, WAITING)
+        self.started = time.monotonic()
+        self._report(None, WAITING)
         self.thread = threading.Thread(target=self._run, name="background-job", daemon=True)
         self.thread.start()
 
-    def _report(self, share: float, sentence: str) -> None:
-        self.share = min(1.0, max(0.0, share))
+    @property
+    def seconds(self) -> int:
+        """For how long it has been on its way, waiting included."""
+        return int(time.monotonic() - self.started)
+
+    def _report(self, share: float | None, sentence: str) -> None:
+        self.share = None if share is None else min(1.0, max(0.0, share))
         self.sentence = sentence
 
     def _run(self) -> None:
@@ -66,8 +74,15 @@ def _settle() -> None:
 
 
 @st.fragment(run_every=POLL)
-def progress(job: Job[T], what: str) -> None:
-    """A bar that follows the job, and draws the page anew when it has ended."""
+def progress(job: Job[T]) -> None:
+    """What the job is doing and for how long; the page is drawn anew when it has ended.
+
+    A bar only where the share done is known: one that stands still would look like a failure.
+    """
     if job.is_done:
         st.rerun()
-    st.progress(job.share, text=escaped(f"{what} {job.sentence}."))
+    said = escaped(f"{job.sentence} … {job.seconds} s")
+    if job.share is None:
+        st.status(said, state="running")
+    else:
+        st.progress(job.share, text=said)

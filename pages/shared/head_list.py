@@ -12,7 +12,7 @@ from vl_core.trace import Stack
 
 HEIGHT = 500  # pixels, as much as the two tables beside it
 COUNTS = ("layer", "head", "rank")
-NARROW = 75  # pixels; the rest is for the pattern's name
+NARROW = 64  # pixels; the rest is for the pattern's name
 
 
 def draw(stack: Stack, chosen: Selection, shown: Numbers) -> None:

@@ -1,5 +1,6 @@
 """Which numbers the head map shows: a statistic in one of three views."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ from pages.shared import session
 from pages.shared.selection import Selection
 from vl_core import head_stats
 from vl_core.arrays import HeadMap, LayerCurve
-from vl_core.figures import heads as figures
+from vl_core.figures.color_scale import ColorScale, sequential, symmetric
 from vl_core.head_stats import HeadStatistic, views, vlinterpret
 from vl_core.head_stats.passes import stored_key
 from vl_core.head_stats.pattern import Pattern, patterns
@@ -35,6 +36,7 @@ SAME_DIRECTION = {
     head_stats.WITHOUT_SELF_MASS.key: vlinterpret.WITHOUT_SELF,
     head_stats.TEXT_TO_TEXT_MASS.key: vlinterpret.TEXT_TO_TEXT,
 } | {statistic.key: label for label, statistic in COUNTERPARTS.items()}
+SPECIALS_LEFT_OUT = "without special tokens"
 FULL_COLOR = 3.0  # VL-InterpreT's colors ended at three standard deviations
 
 
@@ -50,7 +52,7 @@ class Numbers:
     unit: str
     cells: HeadMap
     means: LayerCurve
-    scale: figures.ColorScale
+    scale: ColorScale
     in_own_unit: HeadMap
     own_unit: str
     z_scores: HeadMap | None
@@ -90,9 +92,14 @@ def numbers(stack: Stack, chosen: Selection) -> Numbers:
     values = values_of(one, stack, with_specials=chosen.specials)
     scores = views.z_scores(values)
     if chosen.view == "z":
-        name, unit, cells, scale = f"{one.name}, z-score", Z_UNIT, scores, figures.symmetric(scores)
+        name, unit, cells, scale = (
+            f"{one.name}, z-score",
+            Z_UNIT,
+            scores,
+            symmetric(scores),
+        )
     else:
-        name, unit, cells, scale = one.name, one.unit, values, figures.sequential(values)
+        name, unit, cells, scale = one.name, one.unit, values, sequential(values)
     return Numbers(
         name, unit, cells, views.layer_means(cells), scale, values, one.unit, z_scores=scores
     )
@@ -103,8 +110,22 @@ def _as_vlinterpret(stack: Stack, label: str) -> Numbers:
         label
     ]
     means = vlinterpret.layer_means(scored)
-    scale = figures.symmetric(scored, FULL_COLOR)
+    scale = symmetric(scored, FULL_COLOR)
     return Numbers(label, Z_UNIT, scored, means, scale, scored, Z_UNIT, z_scores=None)
+
+
+def file_name(chosen: Selection, shown: Numbers) -> str:
+    """What a saved map is called: after the numbers that it shows."""
+    if chosen.view == "vlinterpret":
+        return "heads-vlinterpret-" + re.sub(r"[^a-z]+", "-", shown.name.lower()).strip("-")
+    specials = "" if chosen.specials else "-without-specials"
+    return f"heads-{statistic(chosen).key}-{chosen.view}{specials}"
+
+
+def counted(chosen: Selection) -> str:
+    """Which tokens took part, for a figure that stands by itself."""
+    is_without = not chosen.specials and chosen.view != "vlinterpret"
+    return SPECIALS_LEFT_OUT if is_without else ""
 
 
 def values_of(one: HeadStatistic, stack: Stack, *, with_specials: bool) -> HeadMap:

@@ -8,16 +8,18 @@ import streamlit as st
 
 from pages.shared import session
 from pages.shared.head_numbers import Numbers, patterns_of
-from pages.shared.layout import escaped
+from pages.shared.layout import escaped, percent
 from pages.shared.selection import Selection
 from vl_core.arrays import HeadAttention
 from vl_core.figures import heads as figures
 from vl_core.head_stats.summary import head_weights, received, strongest_pairs
+from vl_core.token_attention import token_labels
 from vl_core.trace import Stack
 
 PICTURE_SIDE = 360  # pixels: twice what is shown, sharp on dense screens
 LISTED = 5
 BAR_WIDTH = 125  # pixels
+COLUMN, HIGHEST = 260, 230  # pixels, of the picture's figure
 
 
 def weights_of(stack: Stack, chosen: Selection) -> HeadAttention:
@@ -78,15 +80,14 @@ def picture(stack: Stack, chosen: Selection) -> None:
     small.thumbnail((PICTURE_SIDE, PICTURE_SIDE))
     width, height = session.trace().example.original_size
     scale = np.array([small.width / width, small.height / height] * 2)
-    names = np.array(stack.keys.texts)[patches]
+    names = np.array(token_labels(stack.keys))[patches]
     figure = figures.words_on_picture(
         np.asarray(small), stack.keys.boxes[patches] * scale, shares, names
     )
-    st.caption(
-        f"Where its words look: {shares.sum():.0%} of their attention is on the picture".replace(
-            "%", " %"
-        )
-    )
+    share = percent(float(shares.sum()))
+    st.caption(escaped(f"Where its words look: {share} of their attention is on the picture"))
+    # As high as the picture is when it fills the column beside the map.
+    figure.update_layout(height=min(HIGHEST, COLUMN * small.height / small.width))
     st.plotly_chart(figure, key="words_on_picture", config={"displayModeBar": False})
 
 
@@ -95,10 +96,11 @@ def strongest(stack: Stack, chosen: Selection) -> None:
     weights = weights_of(stack, chosen)
     st.markdown("**Looks at most**", help="The greatest weights from one token to another.")
     pairs = strongest_pairs(weights, LISTED)
+    queries, keys = token_labels(stack.queries), token_labels(stack.keys)
     _list(
         {
-            "token": [stack.queries.texts[pair.query] for pair in pairs],
-            "looks at": [stack.keys.texts[pair.key] for pair in pairs],
+            "token": [queries[pair.query] for pair in pairs],
+            "looks at": [keys[pair.key] for pair in pairs],
             "weight": [pair.weight for pair in pairs],
         },
         "weight",
@@ -108,7 +110,7 @@ def strongest(stack: Stack, chosen: Selection) -> None:
     )
     shares = received(weights, stack.queries.is_text | stack.queries.is_image)
     most = np.argsort(-np.nan_to_num(shares), kind="stable")[:LISTED]
-    _list({"token": [stack.keys.texts[key] for key in most], "share": shares[most]}, "share")
+    _list({"token": [keys[key] for key in most], "share": shares[most]}, "share")
 
 
 def _list(columns: Mapping[str, Sequence[object]], number: str) -> None:

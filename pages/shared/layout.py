@@ -1,12 +1,16 @@
 """What every page shares in looks: its heading, its explanation and its downloads."""
 
+import html
 import io
 import re
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
+
+from pages.shared import requests, session
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -15,6 +19,7 @@ CAUTION = (
     "**Attention shows routing, not cause.** A head that looks at a place need not use what it "
     "finds there, and what it does not look at may have reached it through other layers."
 )
+SUBTITLE_ROOM = 36  # pixels: the line, and a legend below it
 
 
 def heading(title: str, sentence: str) -> None:
@@ -35,26 +40,59 @@ def escaped(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]()<>#+\-.!|~$:&])", r"\\\1", text)
 
 
+def percent(share: float) -> str:
+    """A share (0..1) for reading, with one decimal and never rounded to nothing or to all."""
+    if 0 < share < 0.001:
+        return "<0.1 %"
+    if 0.999 < share < 1:
+        return ">99.9 %"
+    return f"{100 * share:.1f} %".replace(".0 %", " %")
+
+
+def said_about_example() -> str:
+    """What is on show, for whatever leaves the page: the picture, the question and the model."""
+    shown = session.request()
+    pictures = {"scene": f"scene {shown.name}", "upload": "an uploaded picture"}
+    if shown.source == "gallery":
+        title = requests.gallery_entry(shown.name).title
+        pictures["gallery"] = title[0].lower() + title[1:]
+    text = session.trace().example.text
+    return " · ".join([pictures[shown.source], text, f"{shown.model} model"])
+
+
 def downloads(
     name: str,
     *,
     csv: Callable[[], str] | None = None,
     npz: Callable[[], Mapping[str, np.ndarray]] | None = None,
     figure: "Callable[[], go.Figure] | None" = None,
+    figure_name: str | None = None,
+    title: str | None = None,
+    counted: str = "",
 ) -> None:
-    """A row of buttons for the numbers and the figure of a view, made when they are clicked."""
+    """A row of buttons for the numbers and the figure of a view, made when they are clicked.
+
+    Of the figure's file: figure_name, where `name` says too little; title, where the figure has
+    none on the page; counted: what must be said of its numbers besides.
+    """
     offers = [
         ("Data (CSV)", "csv", "text/csv", csv and (lambda: csv().encode())),
         ("Data (NPZ)", "npz", "application/octet-stream", npz and (lambda: _npz(npz()))),
-        ("Figure (HTML)", "html", "text/html", figure and (lambda: _page(figure()))),
+        (
+            "Figure (HTML)",
+            "html",
+            "text/html",
+            figure and (lambda: _page(figure(), title, counted)),
+        ),
     ]
+    names = {"html": figure_name or name}
     with st.container(horizontal=True):
         for label, ending, mime, content in offers:
             if content:
                 st.download_button(
                     label,
                     content,
-                    f"{name}.{ending}",
+                    f"{names.get(ending, name)}.{ending}",
                     mime,
                     key=f"download_{name}_{ending}",
                     on_click="ignore",
@@ -68,6 +106,20 @@ def _npz(arrays: Mapping[str, np.ndarray]) -> bytes:
     return content.getvalue()
 
 
-def _page(figure: "go.Figure") -> bytes:
-    # Plotly's script goes into the file, so that it opens offline.
-    return figure.to_html(include_plotlyjs=True).encode()
+def _page(figure: "go.Figure", title: str | None, counted: str) -> bytes:
+    shown = captioned(figure, " · ".join(filter(None, [said_about_example(), counted])))
+    if title is not None:
+        shown.update_layout(title={"text": title})
+    # Plotly's script goes into the file, so that it opens offline; frames wait to be played.
+    return shown.to_html(include_plotlyjs=True, auto_play=False).encode()
+
+
+def captioned(figure: "go.Figure", sentence: str) -> "go.Figure":
+    """A copy with a line below its title, and room for it at the top."""
+    copied = deepcopy(figure)  # figures on a page are shared by all visitors
+    # Plotly reads a few HTML tags in its texts; a question must not write any.
+    title = {"y": 1, "yref": "container", "yanchor": "top", "pad": {"t": 12}}
+    copied.update_layout(title=title | {"subtitle": {"text": html.escape(sentence)}})
+    if copied.layout.height:
+        copied.update_layout(height=copied.layout.height + SUBTITLE_ROOM)
+    return copied.update_layout(margin={"t": (copied.layout.margin.t or 0) + SUBTITLE_ROOM})

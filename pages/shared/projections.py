@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import streamlit as st
 
 from pages.shared import background, session
@@ -20,6 +21,10 @@ PRESERVED = {
     "far groups, and the groups' sizes, mean little.",
     "tsne": "t-SNE keeps each token's nearest neighbours: marks close together are alike, but "
     "distances between far groups, and the groups' sizes, mean little.",
+}
+FIRST = {
+    "umap": " The first UMAP of a server takes much longer, because its code is compiled then.",
+    "tsne": "",
 }
 COMPARED = {
     "joint": "All layers, each centred, share one map, so a token's path can be followed.",
@@ -62,7 +67,7 @@ def projected(shown: ShownStates, method: str, fit: str) -> Projected:
         )
         if job.result is not None:
             return job.result
-        _tell(job, METHODS[method])
+        _tell(job, method)
     return session.remembered((shown.stream.name, "pca", fit), lambda: _pca(shown, fit))
 
 
@@ -74,7 +79,10 @@ def _pca(shown: ShownStates, fit: str) -> Projected:
         points = projection.pca(shown.states)
         shares = projection.share_shown(shown.states, points)
     captions = (
-        f"The two axes show {100 * share:.0f} % of this layer's variance." for share in shares
+        f"The two axes show {100 * share:.0f} % of this layer's variance."
+        if np.isfinite(share)
+        else "The tokens do not differ here."
+        for share in shares
     )
     return Projected("pca", fit, points, tuple(captions))
 
@@ -85,9 +93,11 @@ def _slow(shown: ShownStates, method: str, fit: str, report: Report) -> Projecte
     return Projected(method, fit, points, ("",) * len(points))
 
 
-def _tell(job: Job[Projected], name: str) -> None:
+def _tell(job: Job[Projected], method: str) -> None:
+    name = METHODS[method]
     if job.problem is None:
-        background.progress(job, f"{name} is being computed; PCA is shown until then.")
+        st.caption(f"{name} is being computed; PCA is shown until then.{FIRST[method]}")
+        background.progress(job)
         return
     message, again = st.columns([4, 1], vertical_alignment="center")
     message.warning(escaped(f"{name} could not be computed; PCA is shown. {job.problem}"))

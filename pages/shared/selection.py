@@ -48,7 +48,9 @@ def current() -> Selection:
 
 
 def update(**changes: object) -> None:
-    """Change part of the selection, for all pages."""
+    """Change part of the selection, for all pages; choosing a layer ends the mean over layers."""
+    if "layer" in changes:
+        changes = {"all_layers": False} | changes
     st.session_state["selection"] = st.session_state.get("selection", {}) | changes
 
 

@@ -11,9 +11,12 @@ from jaxtyping import Float, Int
 from vl_core import neighbours
 from vl_core.arrays import HiddenStates, Points, TokenMask
 from vl_core.figures.states import state_names
+from vl_core.neighbours import ModalityGap
+from vl_core.token_attention import token_labels, token_names
 from vl_core.trace import Stream
 
 LISTED = 5  # nearest words and patches of a token
+IN_TABLE = 3  # of them, so that all of a row can be read on a small screen
 
 Marks = Int[np.ndarray, "asked state 2 rank"]
 Cosines = Float[np.ndarray, "asked state 2 rank"]
@@ -40,10 +43,15 @@ class ShownStates:
         """What each state is called."""
         return state_names(len(self.stream.scales))
 
-    @property
+    @cached_property
     def texts(self) -> tuple[str, ...]:
-        """What each mark is called."""
-        return tuple(self.stream.tokens.texts[position] for position in self.positions)
+        """What each mark is called in a list."""
+        labels = token_labels(self.stream.tokens)
+        return tuple(labels[position] for position in self.positions)
+
+    def name(self, mark: int) -> str:
+        """What a mark is called in a sentence."""
+        return token_names(self.stream.tokens)[self.positions[mark]]
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -74,7 +82,10 @@ class ShownStates:
         return marks.swapaxes(0, 1), np.nan_to_num(cosines).swapaxes(0, 1)
 
     def nearest_table(self, mark: int) -> dict[str, tuple[str, ...]]:
-        """The nearest words and patches of a mark, with their cosines; one row for each state."""
+        """The nearest words and patches of a mark, with their cosines; one row for each state.
+
+        Patches are called by their row and column alone.
+        """
         marks, cosines = (found[0] for found in self.nearest(np.array([mark])))
         rows = range(len(self.names))
         return {
@@ -85,8 +96,8 @@ class ShownStates:
 
     def _listed(self, marks: Int[np.ndarray, "rank"], cosines: Float[np.ndarray, "rank"]) -> str:
         found = [
-            f"{self.texts[mark]} {'−' if cosine < 0 else ''}{abs(cosine):.2f}"
-            for mark, cosine in zip(marks, cosines, strict=True)
+            f"{self.texts[mark].removeprefix('patch ')} ({_written(cosine)})"
+            for mark, cosine in zip(marks[:IN_TABLE], cosines[:IN_TABLE], strict=True)
             if mark >= 0
         ]
         return "  ·  ".join(found)
@@ -102,12 +113,23 @@ class ShownStates:
                 writer.writerow([position, text, kind, name, x, y])
         return content.getvalue()
 
-    def arrays(self, points: Points, *, with_states: bool) -> dict[str, np.ndarray]:
-        """The points (state x mark x 2) and what they are; the hidden states if wanted."""
+    def arrays(
+        self, points: Points, gap: ModalityGap, *, with_states: bool
+    ) -> dict[str, np.ndarray]:
+        """The points (state x mark x 2) and what they are; the hidden states if wanted.
+
+        silhouette, mixing and distance, one number for each state: how far words and patches part.
+        """
         found = {
             "points": points,
+            **vars(gap),
             "positions": self.positions,
             "tokens": np.array(self.texts),
             "kinds": np.array(self.kinds),
         }
         return found | {"hidden_states": self.states} if with_states else found
+
+
+def _written(cosine: float) -> str:
+    # A true minus sign, and none before zero.
+    return f"{cosine:z.2f}".replace("-", "\N{MINUS SIGN}")

@@ -15,6 +15,7 @@ from vl_core.pictures import read_picture
 SOURCES = {"gallery": "Gallery", "scene": "Scene", "upload": "Upload"}
 MODEL_NAMES = {"embedded": "Embedded, KD-VLP style"}
 ENDINGS = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "heic", "heif"]
+FORMATS = "JPEG, PNG, WebP, GIF, BMP or TIFF, up to 20 MB and 25 million pixels (WebP 15 million)"
 MAX_QUESTION = 500  # characters; the model's own limit is counted in tokens and said by the core
 
 
@@ -98,7 +99,7 @@ def _draw_scene() -> None:
 
 def _upload() -> None:
     file = st.file_uploader(
-        "Picture file", ENDINGS, key="file", help="JPEG, PNG, WebP, GIF, BMP or TIFF, up to 20 MB"
+        "Picture file", ENDINGS, key="file", help=FORMATS
     )
     content = None if file is None else file.getvalue()
     name = "" if content is None else requests.digest(content)
@@ -139,11 +140,10 @@ def _offer(chosen: Request, title: str) -> None:
 
 
 def _small(picture: Image.Image) -> bytes:
-    """A JPEG for the sidebar, made once and not on every run."""
+    """A JPEG for the sidebar, made once and not on every run; shrinks the picture it is given."""
     content = io.BytesIO()
-    small = picture.copy()
-    small.thumbnail((requests.DISPLAY_SIDE, requests.DISPLAY_SIDE))
-    small.save(content, "JPEG", quality=88)
+    picture.thumbnail((requests.DISPLAY_SIDE, requests.DISPLAY_SIDE))
+    picture.save(content, "JPEG", quality=88)
     return content.getvalue()
 
 

@@ -125,3 +125,75 @@ def test_fully_masked_queries_are_left_out():
 
     assert np.isfinite(error := capture.row_reconstruction(padded, place, stacks))
     assert error < 2e-3
+
+
+@pytest.mark.parametrize("error", ["twice the scores", "no scores", "heads in reverse"])
+def test_wrong_weights_of_a_diffuse_model_are_refused(monkeypatch, error):
+    """Where attention is almost even each weight is small, and so is its error; its row tells."""
+    torch.manual_seed(0)
+    case = models.bert()
+    for name, parameter in case.model.named_parameters():
+        if "query" in name or "key" in name:
+            parameter.data *= 0.1
+    plain = interface.Call
+
+    def wrong(module, query, *rest):
+        *rest, scaling, softcap = rest
+        scaling *= {"twice the scores": 2, "no scores": 0}.get(error, 1)
+        query = query.flip(1) if error == "heads in reverse" else query
+        return plain(module, query, *rest, scaling, softcap)
+
+    ids = {"input_ids": case.inputs["input_ids"]}
+    assert capture.measured_at_load(case.model, ids, case.modules)["weights_vs_eager"] < 1e-6
+    monkeypatch.setattr(interface, "Call", wrong)
+
+    with pytest.raises(ModelError, match="weights_vs_eager"):
+        capture.measured_at_load(case.model, ids, case.modules)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_models_in_half_precision_pass(dtype):
+    """Their eager attention rounds its scores, which is no fault of capture."""
+    torch.manual_seed(0)
+    case = models.llama()
+    case.model.to(dtype)
+    ids = {"input_ids": case.inputs["input_ids"]}
+
+    figures = capture.measured_at_load(case.model, ids, case.modules)
+
+    assert 1e-3 < figures["weights_vs_eager"] < 0.1
+
+
+def test_a_changed_output_is_refused_however_small_the_outputs(monkeypatch):
+    """The limit goes by the model's own outputs, here of about a hundredth."""
+    torch.manual_seed(0)
+    case = models.llama()
+    case.model.lm_head.weight.data *= 1e-4
+    ids = {"input_ids": case.inputs["input_ids"]}
+    sdpa = interface.sdpa_attention_forward
+
+    def wrong(*arguments, **options):
+        output, weights = sdpa(*arguments, **options)
+        return output * 1.1, weights
+
+    assert fidelity._outputs(case.model, ids)["logits"].abs().max() < 0.02
+    monkeypatch.setattr(interface, "sdpa_attention_forward", wrong)
+
+    with pytest.raises(ModelError, match="output_on_off"):
+        capture.measured_at_load(case.model, ids, case.modules)
+
+
+def test_a_nan_in_any_layer_is_refused(monkeypatch):
+    """It is neither larger nor smaller than the others' figures, and must not hide behind them."""
+    torch.manual_seed(0)
+    case = models.bert()
+    eager = fidelity.eager_weights
+
+    def one_layer_nan(*arguments):
+        seen = eager(*arguments)
+        return seen | {case.modules[1]: [weights * torch.nan for weights in seen[case.modules[1]]]}
+
+    monkeypatch.setattr(fidelity, "eager_weights", one_layer_nan)
+
+    with pytest.raises(ModelError, match="nan"):
+        capture.measured_at_load(case.model, {"input_ids": case.inputs["input_ids"]}, case.modules)

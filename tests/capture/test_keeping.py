@@ -7,7 +7,7 @@ import torch
 from tests.capture import models
 from vl_core import capture
 from vl_core.capture import keeping
-from vl_core.capture.evaluation import Evaluation
+from vl_core.capture.evaluation import Evaluation, Sample
 from vl_core.capture.masks import LiveMask
 from vl_core.trace import KeptQueriesKeys, KeptWeights
 
@@ -24,8 +24,7 @@ def evaluation(*, heads=3, key_heads=3, queries=10, keys=10, dim=4, **options):
     return Evaluation(
         queries=options.pop("asked", normal(heads, queries, dim)),
         keys=options.pop("offered", normal(key_heads, keys, dim)),
-        values=normal(key_heads, keys, dim + 1),
-        output=normal(queries, heads, dim + 1),
+        sample=Sample.of(normal(key_heads, keys, dim + 1), normal(queries, heads, dim + 1)),
         mask=options.pop("mask", LiveMask()),
         scaling=dim**-0.5,
         **options,

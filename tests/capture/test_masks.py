@@ -1,5 +1,7 @@
 """Masks read off what attention adds to its scores, and their shortest description."""
 
+import tracemalloc
+
 import hypothesis.strategies as st
 import numpy as np
 import pytest
@@ -69,3 +71,36 @@ def test_nothing_hidden_is_no_mask():
     assert mask.allowed is None
     assert mask.bias is None
     assert mask.description == Mask()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_old_codes_ten_thousand_hides_a_key(dtype):
+    """-10000 hides, in bfloat16 as well, where it is -9984; half of it is a bias."""
+    added = torch.tensor([[[[0.0, -10_000.0, -5_000.0]]]], dtype=dtype)
+
+    mask = LiveMask.of(added, 0, (1, 3))
+
+    assert mask.allowed.tolist() == [[True, False, True]]
+    assert mask.bias[0, 0, :2].tolist() == [0, 0]
+    assert mask.bias[0, 0, 2] == pytest.approx(-5_000, rel=1e-2)
+
+
+@pytest.mark.parametrize("kind", ["full", "causal", "sliding", "explicit"])
+def test_describing_a_large_table_takes_little_memory(kind):
+    """Beside the table of 3 MB no other of its size is formed, whose numbers take eight bytes."""
+    n_queries, n_keys = 1500, 2000
+    window = 40 if kind == "sliding" else None
+    structure = "causal" if kind == "explicit" else kind
+    mask = Mask(structure, offset=n_keys - n_queries, window=window)
+    allowed = mask.rows(EVERYTHING, n_queries, n_keys)
+    if kind == "explicit":
+        allowed[-1, 5] = False
+    tracemalloc.start()
+
+    found = described(allowed)
+
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found.kind == kind
+    assert most < 5 * allowed.nbytes
+    assert (found.rows(EVERYTHING, n_queries, n_keys) == allowed).all()

@@ -5,6 +5,7 @@ import torch
 
 from tests.capture import models
 from vl_core import capture
+from vl_core.capture import interface
 from vl_core.errors import ModelError
 
 
@@ -53,3 +54,20 @@ def test_other_models_are_an_error(recorder):
 
     with capture.recording(models.bert().model), pytest.raises(ModelError, match="no part of"):
         other(input_ids=torch.tensor([[5, 6, 7]]))
+
+
+def test_of_values_and_outputs_a_small_copy_is_kept():
+    """Eight rows and eight dimensions of 40 and 24; the model's own tensors can go."""
+    module = torch.nn.Module()
+    query, key = torch.randn(1, 3, 40, 6), torch.randn(1, 3, 56, 6)
+    value = torch.randn(1, 3, 56, 24)
+    with capture.recording(module) as recorder:
+        output, _ = interface.attention(module, query, key, value, None)
+
+    sample = recorder.evaluations[""][0].sample
+
+    assert torch.equal(sample.values, value[0, :, :, ::3])
+    assert torch.equal(sample.output, output[0, ::5, :, ::3])
+    assert sample.rows == slice(None, None, 5)
+    for kept, live in ((sample.values, value), (sample.output, output)):
+        assert kept.untyped_storage().nbytes() == 4 * kept.numel() < live.untyped_storage().nbytes()

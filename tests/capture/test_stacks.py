@@ -10,6 +10,7 @@ from tests.builders import random_tokens
 from tests.capture import models
 from vl_core import capture, head_stats
 from vl_core.capture import Place
+from vl_core.errors import ModelError
 from vl_core.trace import TokenTable
 
 EVERYTHING = slice(None)
@@ -117,3 +118,27 @@ def test_cross_attention_has_a_stream_on_each_side():
     assert stacks["decoder"].weights.shape == (3, 4, 11, 11)
     assert stacks["decoder<-vision"].weights.shape == (3, 4, 11, 7)
     assert stacks["decoder<-vision"].keys is tables["vision"]
+
+
+@pytest.mark.parametrize(
+    ("misplaced", "message"),
+    [
+        (Place("encoder", "encoder", "vision", 2), "encoder<-encoder and encoder<-vision"),
+        (Place("encoder", "vision", "vision", 2), "encoder<-encoder and vision<-vision"),
+        (Place("encoder", "encoder", "encoder", 0), "two modules in layer 0"),
+    ],
+)
+def test_modules_that_do_not_belong_together_are_an_error(misplaced, message):
+    """An adapter that mixes streams, or gives two modules one layer number, is refused."""
+    torch.manual_seed(0)
+    case = models.llama()
+    capture.attach(case.model)
+    with torch.inference_mode(), capture.recording(case.model) as recorder:
+        case.model(input_ids=case.inputs["input_ids"][:1])
+    tables = dict.fromkeys(("encoder", "vision"), tokens_of(case, 0))
+
+    def misplacing(name):
+        return misplaced if name == case.modules[2] else place(name)
+
+    with pytest.raises(ModelError, match=message):
+        capture.stacks(recorder.evaluations, misplacing, tables)

@@ -52,11 +52,26 @@ def test_words_are_shown_with_the_text_that_they_stand_for(family, example):
     assert (tokens.spans[n_words + 2 :] == -1).all()
 
 
-def test_special_names_in_the_question_are_words(family):
+@pytest.mark.parametrize("name", ["[SEP]", "[MASK]", "[CLS]", "[PAD]", "[UNK]", "[3]"])
+def test_special_names_in_the_question_are_words(family, name):
     """What the user typed is text, even if it reads like one of the model's own tokens."""
-    tokens = table_of(family, Example(None, "is [SEP] a star"))
+    example = Example(None, f"is {name} a star")
+    tokens = table_of(family, example)
+    ids = family.inputs(example)["input_ids"][0].tolist()
 
-    assert tokens.kinds == ("special", "text", "text", "text", "text", "special")
+    assert tokens.kinds == ("special", *["text"] * 6, "special")
+    assert tokens.texts[1:-1] == ("is", "[", name[1:-1], "]", "a", "star")
+    unknown = family.processor.tokenizer.unk_token_id
+    own = set(family.processor.tokenizer.all_special_ids) - {unknown}
+    tags = set(family.processor.tokenizer.convert_tokens_to_ids([f"[{i}]" for i in range(1, 7)]))
+    assert not (own | tags) & set(ids[1:-1])
+
+
+@pytest.mark.parametrize("text", ["\u0301", "\ue000"])
+def test_questions_without_a_legible_character_are_refused(family, text):
+    """A lone accent, a character of private use: the tokenizer drops it, and nothing is asked."""
+    with pytest.raises(TextError, match="no character that this model can read"):
+        family.inputs(Example(None, text))
 
 
 def test_cells_tile_the_original_picture_row_by_row(family, example):

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 
 import pytest
 
@@ -50,4 +51,44 @@ def test_damaged_weights_are_refused(tmp_path, damage):
         shutil.copy(smaller / "model.safetensors", weights)
 
     with pytest.raises(ModelError, match="cannot be loaded"):
+        families.load(folder)
+
+
+def edited(file: str, **entries: object) -> Callable[[dict], str]:
+    """A damage: these entries of a JSON file, or of its image processor, are others."""
+
+    def edit(content):
+        content.get("image_processor", content).update(entries)
+        return json.dumps(content)
+
+    return file, edit
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (edited("config.json", num_hidden_layers="six"), "str"),
+        (edited("config.json", hidden_size=None), "None"),
+        (edited("config.json", num_attention_heads=0), "zero"),
+        (edited("config.json", num_hidden_layers=2), "weights are unexpected"),
+        (edited("config.json", num_hidden_layers=4), "weights are missing"),
+        (edited("config.json", position_code="x"), "position_code is 'x', wanted one of centred"),
+        (edited("config.json", norm_order="x"), "norm_order is 'x', wanted one of pre, post"),
+        (edited("config.json", backbone="x"), "backbone is 'x', wanted one of cells, resnet"),
+        (edited("config.json", id2label=[]), "list"),
+        (edited("processor_config.json", stride=8), "stride is 8 .* 16"),
+        (edited("processor_config.json", max_cells=9999), "max_cells is 9999 .* 8"),
+        (("processor_config.json", lambda _: "[]"), "list"),
+        (("tokenizer_config.json", lambda _: "[]"), "list"),
+        (("tokenizer.json", lambda _: "[]"), ""),
+    ],
+)
+def test_damaged_files_are_refused(tmp_path, damage, message):
+    """Files that are no longer what they were, or that contradict each other, load no model."""
+    folder = save_kdvlp(tmp_path)
+    file, edit = damage
+    path = folder / file
+    path.write_text(edit(json.loads(path.read_text())))
+
+    with pytest.raises(ModelError, match=f"cannot be loaded: .*{message}"):
         families.load(folder)

@@ -57,6 +57,13 @@ def test_the_scale_of_a_matrix_ends_at_its_largest_weight(tokens, weights):
     assert drawn.zmax == weights[1:4, 5:13].max()
 
 
+def test_colors_are_none_that_streamlit_replaces(tokens, weights):
+    """#000001 to #000016 stand for the theme's colors there; Magma begins with #000004."""
+    drawn = attention.matrix(weights, tokens, tokens, ("all", "all"), "title").data[0]
+
+    assert all(color.startswith("rgb(") for _, color in drawn.colorscale)
+
+
 def test_words_that_are_spelled_alike_keep_rows_of_their_own(tokens, weights):
     """An axis would merge equal labels into one row."""
     alike = replace(tokens, texts=tuple("the" if k == "text" else k for k in tokens.kinds))
@@ -77,7 +84,7 @@ def test_long_axes_have_few_labels_at_the_right_places(weights):
     assert len(axis.tickvals) <= attention.MOST_TICKS
     for place, label in zip(axis.tickvals, axis.ticktext, strict=True):
         row, column = label.split(", ")
-        assert place.endswith(f"row {row}, column {column}")
+        assert place.endswith(f"patch {row}, {column}")
 
 
 def test_the_profile_shows_words_and_specials_as_bars_of_their_kind(tokens, weights):

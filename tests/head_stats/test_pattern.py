@@ -1,10 +1,12 @@
 """A head's pattern is the first rule that its numbers meet."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
 from tests.builders import random_stack, random_tokens, random_two_stream_trace
-from vl_core.head_stats import TEXT_TO_IMAGE_LIFT, TEXT_TO_IMAGE_MASS
+from vl_core.head_stats import TEXT_TO_IMAGE_LIFT, TEXT_TO_IMAGE_MASS, pattern
 from vl_core.head_stats.pattern import (
     MIXED,
     PATTERNS,
@@ -130,3 +132,25 @@ def test_uniform_reach_is_the_mean_distance_of_all_pairs():
 
     assert uniform_reach(stack_of(uniform())) == pytest.approx(sum(distances) / len(distances))
     assert np.isnan(uniform_reach(random_stack(queries=random_tokens(rows=0, columns=0))))
+
+
+@pytest.mark.parametrize("rows", [1, 4, 1000])
+def test_uniform_reach_is_the_mean_distance_however_many_rows_are_formed(rows, monkeypatch):
+    """By adding up pair after pair; 3 x 5 patches, in parts that do not divide them."""
+    stack = random_stack(queries=TOKENS)
+    places = [TOKENS.centres[patch] for patch in PATCHES]
+    apart = [np.hypot(*(one - other)) for one in places for other in places]
+    monkeypatch.setattr(pattern, "REACH_ROWS", rows)
+
+    assert uniform_reach(stack) == pytest.approx(sum(apart) / len(apart))
+
+
+def test_uniform_reach_forms_no_table_of_all_pairs():
+    """For 2400 patches one table of distances alone would take 46 MB."""
+    stack = random_stack(queries=random_tokens(1, 1, 2400), layers=1, heads=1, kept="queries_keys")
+    tracemalloc.start()
+    try:
+        uniform_reach(stack)
+        assert tracemalloc.get_traced_memory()[1] < 30e6
+    finally:
+        tracemalloc.stop()

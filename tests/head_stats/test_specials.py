@@ -5,6 +5,7 @@ import pytest
 
 from tests.builders import random_stack, random_tokens
 from vl_core.head_stats.specials import without_specials
+from vl_core.trace import Mask
 
 
 @pytest.mark.parametrize("kept", ["weights", "queries_keys"])
@@ -36,3 +37,24 @@ def test_streams_of_cross_attention_are_both_thinned():
     assert came.weights.shape == (3, 5, 4, 6)
     assert set(came.queries.kinds) == {"text"}
     assert set(came.keys.kinds) == {"image"}
+
+
+def test_layers_with_one_mask_share_it_without_specials():
+    """A table for each layer would take layers x query x key; full attention needs none."""
+    full = without_specials(random_stack())
+    causal = without_specials(random_stack(mask="causal", kept="queries_keys"))
+
+    assert all(block.kept.mask.allows_all for (block,) in full.blocks)
+    assert len({id(block.kept.mask) for (block,) in causal.blocks}) == 1
+
+
+def test_tables_are_formed_once(monkeypatch):
+    """Not one for each layer, of which all but one are thrown away."""
+    formed = []
+    rows = Mask.rows
+    stack = random_stack(mask="causal", kept="queries_keys", layers=4)
+    monkeypatch.setattr(Mask, "rows", lambda *given: formed.append(given) or rows(*given))
+
+    without_specials(stack)
+
+    assert len(formed) == 1

@@ -18,8 +18,10 @@ def test_stored_values_are_taken_as_they_are():
     key = TEXT_TO_IMAGE_MASS.key
     stored = replace(stack, head_stats={key: kept, f"{key}/without_specials": dropped})
 
-    assert TEXT_TO_IMAGE_MASS.of(stored) is kept
-    assert TEXT_TO_IMAGE_MASS.of(stored, with_specials=False) is dropped
+    assert (TEXT_TO_IMAGE_MASS.of(stored) == kept).all()
+    assert (TEXT_TO_IMAGE_MASS.of(stored, with_specials=False) == dropped).all()
+    with pytest.raises(ValueError, match="read-only"):
+        TEXT_TO_IMAGE_MASS.of(stored)[0, 0] = 1
 
 
 class _Seen:

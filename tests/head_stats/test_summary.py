@@ -1,5 +1,7 @@
 """What a head looks at most, and how it stands among all heads."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,6 +10,7 @@ from hypothesis.extra import numpy as arrays
 
 from tests.builders import random_stack, random_tokens, random_two_stream_trace
 from vl_core import head_stats
+from vl_core.head_stats.own import OwnStatistic
 from vl_core.head_stats.summary import (
     Pair,
     head_weights,
@@ -77,4 +80,36 @@ def test_why_a_statistic_is_missing_is_said():
     assert "no patches are looked at" in why_missing(head_stats.TEXT_TO_IMAGE_MASS, text)
     assert "no patches look" in why_missing(head_stats.IMAGE_TO_TEXT_MASS, text)
     assert "one stream looks at another" in why_missing(head_stats.DIAGONAL, across)
+    assert "one stream looks at another" in why_missing(head_stats.PREVIOUS_TOKEN, across)
     assert "undefined" in why_missing(head_stats.ENTROPY, text)
+
+
+def test_why_says_nothing_false_of_statistics_that_compare_no_places():
+    """An entropy across streams, or one's own statistic whose key only looks like ours."""
+    text = random_stack(queries=random_tokens(rows=0, columns=0))
+    across = random_two_stream_trace().stacks["language<-vision"]
+    own = OwnStatistic(
+        key="image_to_noise",
+        name="Noise",
+        unit="bits",
+        definition="What is left.",
+        function=lambda *_: float("nan"),
+    )
+
+    assert "undefined" in why_missing(head_stats.ENTROPY, across)
+    assert "undefined" in why_missing(own, text)
+    assert "undefined" in why_missing(own, across)
+
+
+@pytest.mark.parametrize("head", [3, None])
+def test_head_weights_leave_out_padding_that_the_model_looked_at(head):
+    """Padding is no token, whether or not the model's mask says so: rows sum to one without it."""
+    tokens = random_tokens(padding=2)
+    bare = random_stack(queries=random_tokens(6, 2, 3))
+    stack = replace(bare, queries=tokens, keys=tokens)
+
+    found = head_weights(stack, 1, head)
+
+    assert stack.weights[1, 0][:, tokens.is_padding].any()
+    assert not found[:, tokens.is_padding].any()
+    np.testing.assert_allclose(found[~tokens.is_padding].sum(axis=1), 1, rtol=1e-5)

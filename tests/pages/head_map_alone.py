@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 
 from pages.shared.components.head_map import Labels, head_map
-from vl_core.figures import heads as figures
+from vl_core.figures import color_scale
 from vl_core.head_stats import views
 
 LAYERS, HEADS = 3, 5
@@ -35,7 +35,7 @@ def main() -> None:
     head_map(
         shown,
         views.layer_means(shown),
-        figures.sequential(shown),
+        color_scale.sequential(shown),
         Labels("Mass <b>", "share of attention", range(1, len(shown) + 1), hints, "heads-mass"),
         now,
         choose,

@@ -11,8 +11,14 @@ from pages.shared.selection import Selection
 from tests.builders import random_example, random_stack, random_tokens
 from vl_core.trace import Stack, TokenTable
 
-START = {"layer": 1, "head": 2, "direction": "looks_at", "tokens": (4,)}
-BY_PYTHON = {"layer": 2, "head": None, "direction": "looked_at_by", "tokens": (1, 9)}
+START = {"layer": 1, "all_layers": False, "head": 2, "direction": "looks_at", "tokens": (4,)}
+BY_PYTHON = {
+    "layer": 2,
+    "all_layers": False,
+    "head": None,
+    "direction": "looked_at_by",
+    "tokens": (1, 9),
+}
 SLOW = 0.8  # seconds of a run when the address asks for it: longer than a visitor's next click
 
 
@@ -30,7 +36,6 @@ def stack() -> Stack:
 
 def choose(choice: dict[str, Any]) -> None:
     """What a page does with a choice: keep it."""
-    st.session_state["mean"] = choice.pop("mean_of_layers")
     st.session_state["choice"] = choice
 
 
@@ -39,19 +44,11 @@ def main() -> None:
     if "slow" in st.query_params:
         time.sleep(SLOW)
     now = st.session_state.setdefault("choice", START)
-    is_mean = st.session_state.setdefault("mean", False)
-    linked_view(
-        "alone",
-        random_example(),
-        stack(),
-        Selection("encoder", **now),
-        choose,
-        mean_of_layers=is_mean,
-    )
+    linked_view("alone", random_example(), stack(), Selection("encoder", **now), choose)
     st.session_state["runs"] = st.session_state.get("runs", 0) + 1
-    st.text(f"heard {now} {is_mean}")
+    st.text(f"heard {now}")
     st.text(f"run {st.session_state['runs']}")
-    st.button("Python chooses", on_click=choose, args=({**BY_PYTHON, "mean_of_layers": False},))
+    st.button("Python chooses", on_click=choose, args=(BY_PYTHON,))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.shared import session
+from pages.shared.components import linked_view
 from tests.browser import ROOT
 from tests.builders import random_trace
 
@@ -54,11 +55,12 @@ def test_the_view_is_given_the_tokens_and_the_shared_selection(app):
     sent = view(app)
     assert not app.exception
     assert sent["labels"][STAR] == "'star'"
-    assert sent["labels"][-1] == "patch row 2, column 3"
+    assert sent["labels"][-1] == "patch 2, 3"
     assert sent["boxes"][STAR] is None
     assert sent["boxes"][-1] == [40, 16, 60, 32]
     assert sent["selection"] == {
         "layer": 2,
+        "allLayers": False,
         "head": None,
         "direction": "looks_at",
         "tokens": [RED, 7],
@@ -81,21 +83,29 @@ def test_the_matrix_is_that_of_the_selected_layer_and_head(app, trace):
     np.testing.assert_allclose(cells, weights[SEP + 1 :, IS : STAR + 1], rtol=1e-6)
 
 
-def test_the_mean_over_layers_ends_when_another_head_is_chosen(app, trace):
-    """It belongs to the linked view; a head that is chosen on another page is shown as chosen."""
-    app.session_state["selection"] = {"layer": 1, "head": 3}
-    app.session_state["mean_of_layers"] = (1, 3)
+def test_the_mean_over_layers_is_part_of_the_shared_selection(app, trace):
+    """The view is told of it, and the matrix is that mean, until a layer is chosen again."""
+    app.session_state["selection"] = {"layer": 1, "all_layers": True, "head": 3}
     app.run()
     title, cells = matrix(app)
-    assert view(app)["meanOfLayers"] is True
+    assert view(app)["selection"]["allLayers"] is True
     assert title == "Words at patches: mean of all layers, head 4"
     mean = np.asarray(trace.stacks["encoder"].weights)[:, 3].mean(axis=0)
     np.testing.assert_allclose(cells, mean[IS : STAR + 1, SEP + 1 :], rtol=1e-5)
 
-    app.session_state["selection"] = {"layer": 2, "head": 0}
+    app.session_state["selection"] = {"layer": 2, "all_layers": False, "head": 0}
     app.run()
-    assert view(app)["meanOfLayers"] is False
+    assert view(app)["selection"]["allLayers"] is False
     assert matrix(app)[0] == "Words at patches: layer 3, head 1"
+
+
+def test_a_trace_too_large_for_the_browser_shows_its_layer_instead_of_the_mean(app, monkeypatch):
+    """A link may ask for the mean over layers that the browser has not got; all parts agree."""
+    monkeypatch.setattr(linked_view, "WHOLE_BYTES", 100)
+    app.session_state["selection"] = {"layer": 1, "all_layers": True, "head": 3}
+    app.run()
+    assert view(app)["selection"]["allLayers"] is False
+    assert matrix(app)[0] == "Words at patches: layer 2, head 4"
 
 
 def test_the_page_says_what_rows_and_columns_are_and_that_attention_is_no_cause(app):

@@ -41,11 +41,11 @@ def test_progress_is_seen_while_the_work_goes_on():
 
 
 def test_a_share_stays_between_nothing_and_all():
-    """A progress bar refuses other numbers, so a job never shows them."""
+    """A progress bar refuses other numbers; where nobody can tell, there is none to show."""
     shares = []
 
     def work(report):
-        for share in (-0.5, 1.5):
+        for share in (-0.5, 1.5, None):
             report(share, "")
             shares.append(job.share)
 
@@ -54,7 +54,7 @@ def test_a_share_stays_between_nothing_and_all():
     started.set()
     ended(job)
 
-    assert shares == [0.0, 1.0]
+    assert shares == [0.0, 1.0, None]
 
 
 def test_an_error_of_ours_is_said_in_its_own_words():

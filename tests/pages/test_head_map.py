@@ -129,6 +129,23 @@ def test_the_keyboard_reaches_every_cell(page):
     expect(reachable).to_have_count(1)
 
 
+@pytest.mark.parametrize("modifier", ["Alt", "Control", "Meta"])
+def test_shortcuts_of_the_browser_stay_its_own(page, modifier):
+    """An arrow with such a key moves nothing and is not kept from the browser."""
+    cell(page, "Layer 2, head 3").focus()
+    page.evaluate(
+        "addEventListener('keydown', event => { window.kept = event.defaultPrevented;"
+        " event.preventDefault(); })"
+    )
+
+    page.keyboard.press(f"{modifier}+ArrowLeft")
+    assert page.evaluate("window.kept") is False
+    expect(cell(page, "Layer 2, head 3")).to_be_focused()
+    page.keyboard.press("ArrowLeft")
+    assert page.evaluate("window.kept") is True
+    expect(cell(page, "Layer 2, head 2")).to_be_focused()
+
+
 def test_the_map_can_be_saved_as_a_picture(page, tmp_path):
     """The PNG holds the map on the theme's background, not an empty canvas."""
     with page.expect_download() as download:

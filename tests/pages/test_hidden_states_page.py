@@ -1,6 +1,7 @@
 """The hidden states page: its map's data, its switches, its background work, its words."""
 
 import json
+import threading
 
 import numpy as np
 import pytest
@@ -97,8 +98,8 @@ def test_selected_token_and_state_reach_the_map_the_table_and_the_link(app):
 
     data = map_data(app)
     assert (data["tokens"], data["state"]) == ([3, 2], 2)
-    assert any(heading.value == "What lies nearest to the?" for heading in app.subheader)
-    assert app.dataframe[0].value["Hidden state"].tolist()[-1] == "after layer 3"
+    assert any(heading.value == "What lies nearest to 'the'?" for heading in app.subheader)
+    assert app.table[0].value["Hidden state"].tolist()[-1] == "after layer 3"
     assert (app.query_params["tokens"], app.query_params["state"]) == ("4,3", "2")
 
 
@@ -119,16 +120,20 @@ def test_the_blob_goes_once_and_again_for_another_fit(app, trace):
 
 def test_a_slow_projection_is_computed_beside_the_page_and_then_shown(app, trace, monkeypatch):
     """PCA stands in until the job ends; what it gives is kept for the next visitor."""
-    made = []
+    made, may_end = [], threading.Event()
 
     def tsne(states, *, joint, progress):
-        progress(0.5, "Half of it")
+        progress(None, "Nobody knows how far")
+        may_end.wait(PATIENCE)
         made.append(joint)
         return np.ones((*states.shape[:2], 2), np.float32)
 
     monkeypatch.setattr(projection, "tsne", tsne)
     app.run()
     app.segmented_control(key="chosen_projection").set_value("tsne").run()
+    assert app.status[0].label.startswith("Nobody knows how far … ")
+    assert "PCA is shown until then" in captions(app)
+    may_end.set()
     finish(("tsne", "joint"))
     app.run()
 

@@ -25,7 +25,7 @@ def test_a_followed_token_stays_when_the_map_changes_and_stands_in_the_link(cont
     words.filter(has_text="color").click()
     page.locator(".st-key-state_map .layer").fill("4")
     visit.expect_in_address(page, tokens="3", state="4")
-    expect(page.get_by_role("heading", name="What lies nearest to color?")).to_be_visible()
+    expect(page.get_by_role("heading", name="What lies nearest to 'color'?")).to_be_visible()
 
     page.get_by_role("radio", name="Each layer alone").click()
     visit.expect_in_address(page, fit="layers", tokens="3", state="4")

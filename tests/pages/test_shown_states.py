@@ -8,6 +8,7 @@ import pytest
 
 from pages.shared.shown_states import LISTED, ShownStates
 from tests.builders import random_stream, random_tokens
+from vl_core.neighbours import modality_gap
 
 PADDING = 2
 
@@ -64,15 +65,29 @@ def test_a_kind_with_few_tokens_leaves_the_rest_of_the_list_empty(shown):
 
 
 def test_the_table_names_states_and_neighbours_in_words(shown):
-    """One row for each state; each neighbour with its cosine to two digits."""
+    """One row for each state; each neighbour with its cosine, patches by row and column alone."""
     table = shown.nearest_table(2)
 
     assert table["Hidden state"] == shown.names
     marks, cosines = shown.nearest(np.array([2]))
     first = table["Nearest patches"][3].split("  ·  ")[0]
     name, value = first.rsplit(" ", 1)
-    assert name == shown.texts[marks[0, 3, 1, 0]]
-    assert float(value.replace("−", "-")) == pytest.approx(cosines[0, 3, 1, 0], abs=0.006)
+    assert f"patch {name}" == shown.texts[marks[0, 3, 1, 0]]
+    number = float(value.strip("()").replace("−", "-"))
+    assert number == pytest.approx(cosines[0, 3, 1, 0], abs=0.006)
+
+
+def test_a_cosine_of_next_to_nothing_has_no_sign(shown, monkeypatch):
+    """It is neither less nor more than 0.00."""
+    found = np.full((1, 4, 2, 3), 5), np.full((1, 4, 2, 3), -0.004, np.float32)
+    monkeypatch.setattr(ShownStates, "nearest", lambda *_: found)
+
+    assert set(shown.nearest_table(1)["Nearest words"]) == {"  ·  ".join(["[SEP] (0.00)"] * 3)}
+
+
+def test_a_mark_is_quoted_in_a_sentence(shown):
+    """A question mark asked for reads as one; specials and patches cannot be mistaken."""
+    assert [shown.name(mark) for mark in (0, 1, 6)] == ["[CLS]", "'is'", "patch 1, 1"]
 
 
 def test_the_csv_has_a_row_for_each_mark_and_state(shown):
@@ -93,10 +108,13 @@ def test_the_csv_has_a_row_for_each_mark_and_state(shown):
 
 
 def test_the_arrays_hold_hidden_states_only_when_wanted(shown):
-    """They are by far the largest part of the file."""
+    """They are by far the largest part of the file; the curves of the gap are always there."""
     points = np.zeros((4, len(shown.positions), 2), np.float32)
+    gap = modality_gap(shown.states, shown.is_text, shown.is_image)
 
-    assert "hidden_states" not in shown.arrays(points, with_states=False)
-    whole = shown.arrays(points, with_states=True)
+    assert "hidden_states" not in shown.arrays(points, gap, with_states=False)
+    whole = shown.arrays(points, gap, with_states=True)
+    for name in ("silhouette", "mixing", "distance"):
+        np.testing.assert_array_equal(whole[name], getattr(gap, name))
     np.testing.assert_array_equal(whole["hidden_states"], shown.states)
     assert list(whole["tokens"]) == list(shown.texts)

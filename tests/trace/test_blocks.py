@@ -1,5 +1,7 @@
 """Blocks: the weights that follow from queries and keys are those of a plain softmax."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -139,3 +141,37 @@ def test_what_is_kept_is_read_only():
     for array in (*arrays, weights.values):
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 1
+
+
+@pytest.mark.parametrize("scaling", [np.nan, np.inf])
+def test_scores_are_scaled_by_a_finite_number(scaling):
+    """A nan would make every weight one."""
+    with pytest.raises(TraceError, match=f"scores scaled by {scaling}; a finite number"):
+        replace(queries_keys(), scaling=scaling)
+
+
+@pytest.mark.parametrize("softcap", [0.0, -2.0, np.nan])
+def test_a_softcap_is_positive(softcap):
+    """Scores are divided by it."""
+    with pytest.raises(TraceError, match=f"a softcap of {softcap}; a positive number"):
+        replace(queries_keys(), softcap=softcap)
+
+
+def test_the_callers_positions_stay_as_they_were():
+    """A view's base cannot change a block, and making one does not freeze the caller's array."""
+    positions = np.arange(QUERIES + 2)
+    block = Block(positions[:QUERIES], np.arange(KEYS), queries_keys())
+    positions[0] = 3
+
+    assert block.query_positions[0] == 0
+
+
+def test_a_masked_row_of_kept_weights_is_zero_whatever_was_kept():
+    """A query without any allowed key looks at nothing."""
+    allowed = np.array([[True, True, False, True], [False] * 4, [True] * 4])
+    values = np.full((2, 3, 4), 0.25, np.float16)
+
+    weights = KeptWeights(values, Mask("explicit", allowed=allowed)).rows(slice(None), slice(1, 3))
+
+    assert (weights[:, 0] == 0).all()
+    np.testing.assert_allclose(weights[:, 1], 0.25)

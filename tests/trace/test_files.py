@@ -1,6 +1,7 @@
 """Traces on disk: the same to the bit, whole or not at all, and one sentence for anything else."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -19,7 +20,7 @@ from tests.builders import (
     random_two_stream_trace,
 )
 from vl_core.errors import TraceError
-from vl_core.trace import Stream, Trace, TracedExample, files
+from vl_core.trace import Mask, Stream, Trace, TracedExample, files
 
 TRACES = {
     "one stream": random_trace,
@@ -62,7 +63,7 @@ def assert_same(found, wanted):
         assert type(found) is type(wanted)
         for name in wanted.__dataclass_fields__:
             assert_same(getattr(found, name), getattr(wanted, name))
-    elif isinstance(wanted, dict):
+    elif isinstance(wanted, Mapping):
         assert list(found) == list(wanted)
         for key, value in wanted.items():
             assert_same(found[key], value)
@@ -100,6 +101,29 @@ def test_a_trace_comes_back_to_the_bit(kind, tmp_path):
     for stack in found.stacks.values():
         assert stack.queries is found.streams[stack.query_stream].tokens
         assert stack.keys is found.streams[stack.key_stream].tokens
+
+
+def test_a_table_of_allowed_keys_is_stored_once(tmp_path):
+    """Layers with equal tables share one, in memory and in the file; a different one is kept."""
+    trace = random_trace(kept="queries_keys", layers=4)
+    count = len(trace.streams["encoder"].tokens)
+    tables = [np.tri(count, k=k, dtype=bool) for k in (0, 0, 1, 0)]
+    stack = trace.stacks["encoder"]
+    layers = tuple(
+        (replace(block, kept=replace(block.kept, mask=Mask("explicit", allowed=table))),)
+        for (block,), table in zip(stack.blocks, tables, strict=True)
+    )
+    shared = replace(trace, stacks={"encoder": replace(stack, blocks=layers)})
+    shared.save(tmp_path / "a")
+
+    found = Trace.load(tmp_path / "a")
+
+    assert_same(found, shared)
+    assert sum(name.endswith("allowed") for name in load_file(tmp_path / "a")) == 2
+    for made in (shared, found):
+        one, other, different, last = (b.kept.mask for (b,) in made.stacks["encoder"].blocks)
+        assert one is other is last
+        assert different is not one
 
 
 def test_the_weights_come_back_to_the_bit(tmp_path):
@@ -249,7 +273,7 @@ def test_another_version_is_refused(tmp_path):
     """The message gives the file's version and ours."""
     random_trace().save(tmp_path / "a")
     with_metadata(tmp_path / "a", {"version": "99"})
-    with pytest.raises(TraceError, match="has format version 99, this program reads 1"):
+    with pytest.raises(TraceError, match="has format version 99, this program reads 2"):
         Trace.load(tmp_path / "a")
 
 
@@ -258,7 +282,7 @@ HOSTILE = {
     "no streams": lambda description: description.update(streams=None),
     "a list for a name": lambda description: description["streams"][0].update(name=[]),
     "no block": lambda description: description["stacks"][0].update(blocks=[[]]),
-    "a strange mask": lambda d: d["stacks"][0]["blocks"][0][0]["mask"].update(kind="odd"),
+    "a strange mask": lambda d: d["stacks"][0]["masks"][0].update(kind="odd"),
     "a stream that is not there": lambda d: d["stacks"][0].update(key_stream="x"),
     "a statistic that is not there": lambda d: d["stacks"][0].update(head_stats=["x"]),
     "no answer": lambda description: description["prediction"].update(top=[]),

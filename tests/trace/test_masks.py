@@ -56,6 +56,8 @@ def test_a_mask_equals_a_loop(kind, rows, is_padding):
         ({"kind": "causal", "window": 3}, "a causal mask with window 3"),
         ({"kind": "explicit"}, "an? explicit mask without a table"),
         ({"kind": "full", "allowed": TABLE}, "a full mask with a table"),
+        ({"kind": "sliding", "window": -3}, "the window -3; at least 1 key is wanted"),
+        ({"kind": "sliding", "window": 0}, "the window 0; at least 1 key is wanted"),
     ],
 )
 def test_a_contradiction_is_named(mask, message):
@@ -70,3 +72,28 @@ def test_a_mask_must_fit_its_attention():
         Mask("explicit", allowed=TABLE).check(6, 4)
     with pytest.raises(TraceError, match="padding of 6 keys for 5 keys"):
         Mask(is_padding=IS_PADDING).check(4, 5)
+
+
+def test_masks_are_read_only():
+    """All visitors share one mask; the table is taken over, the caller's padding copied."""
+    is_padding = IS_PADDING.copy()
+    mask = Mask("explicit", is_padding=is_padding, allowed=TABLE.copy())
+    is_padding[0] = True
+
+    assert not mask.is_padding[0]
+    for array in (mask.is_padding, mask.allowed):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = True
+
+
+def test_masks_that_say_the_same_are_equal():
+    """By what their arrays hold; other words for the same table are another mask."""
+    mask = Mask("explicit", is_padding=IS_PADDING, allowed=TABLE)
+    same = Mask("explicit", is_padding=IS_PADDING.copy(), allowed=TABLE.copy())
+
+    assert mask == same
+    assert hash(mask) == hash(same)
+    assert mask != Mask("explicit", is_padding=IS_PADDING, allowed=~TABLE)
+    assert mask != Mask("explicit", is_padding=~IS_PADDING, allowed=TABLE)
+    assert mask != Mask("explicit", allowed=TABLE)
+    assert Mask("causal") != Mask("causal", offset=1)

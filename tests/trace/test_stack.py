@@ -7,7 +7,7 @@ import pytest
 
 from tests.builders import random_block, random_stack, random_tokens
 from vl_core.errors import BudgetError, TraceError
-from vl_core.trace import Block, KeptWeights, Mask, stack
+from vl_core.trace import Block, KeptWeights, Mask, stack, weights
 
 VISION = random_tokens(n_text=0, rows=3, columns=4)
 KINDS = {
@@ -113,13 +113,36 @@ def test_what_is_out_of_range_says_the_range(index, size):
 def test_the_whole_array_is_refused_beyond_the_budget(monkeypatch):
     """3 x 5 x 12 x 12 weights of four bytes are 8640 bytes: allowed exactly, refused below."""
     made = random_stack()
-    monkeypatch.setattr(stack, "WHOLE_BUDGET", 8640)
+    monkeypatch.setattr(weights, "WHOLE_BUDGET", 8640)
     assert np.asarray(made.weights).nbytes == 8640
 
-    monkeypatch.setattr(stack, "WHOLE_BUDGET", 8639)
-    with pytest.raises(BudgetError, match="Index them by layer and head instead"):
+    monkeypatch.setattr(weights, "WHOLE_BUDGET", 8639)
+    with pytest.raises(BudgetError, match="Index fewer heads or rows at a time"):
         np.asarray(made.weights)
     assert made.weights[0].shape == (5, 12, 12)
+
+
+def test_heads_beyond_the_budget_are_refused(monkeypatch):
+    """5 x 12 x 12 weights of a layer are 2880 bytes; fewer heads or rows still come."""
+    made = random_stack()
+    monkeypatch.setattr(weights, "WHOLE_BUDGET", 2879)
+    with pytest.raises(BudgetError, match="5 heads of stack encoder take"):
+        made.weights[0]
+    assert made.weights[0, :4].shape == (4, 12, 12)
+    assert made.weights[0, :, 2:5].shape == (5, 3, 12)
+
+
+@pytest.mark.parametrize(("budget", "together"), [(1, 1), (2 * 4 * 12 * 12, 2), (2**20, 5)])
+def test_heads_are_gone_through_few_at_a_time(budget, together, monkeypatch):
+    """One head, two heads or all together as the budget allows: the same weights and mean."""
+    made = random_stack()
+    wanted = plain_weights(made)[1]
+    monkeypatch.setattr(weights, "HEADS_BUDGET", budget)
+    parts = list(made.weights.of_heads(1))
+
+    assert max(len(part) for part in parts) == together
+    np.testing.assert_array_equal(np.concatenate(parts), wanted.astype(np.float32))
+    np.testing.assert_allclose(made.weights.mean_over_heads(1), wanted.mean(axis=0), rtol=1e-6)
 
 
 def test_numpy_may_ask_for_a_type():
@@ -222,7 +245,7 @@ def test_no_weight_lies_where_the_mask_forbids_it():
 
 
 def test_a_query_that_may_look_at_nothing_is_exempt():
-    """Some models spread its attention evenly, others leave it zero; either is kept."""
+    """Some models spread its attention evenly, others leave it zero; it counts as zero."""
     allowed = np.ones((12, 12), bool)
     allowed[7] = False
     values = random_stack().blocks[1][0].kept.values.copy()
@@ -232,7 +255,8 @@ def test_a_query_that_may_look_at_nothing_is_exempt():
         made = with_block(
             random_stack(), kept=KeptWeights(values, Mask("explicit", allowed=allowed))
         )
-        np.testing.assert_allclose(made.weights[1, 0, 7].sum(), row * 12, rtol=1e-3)
+        assert (made.weights[1, :, 7] == 0).all()
+        np.testing.assert_allclose(made.weights[1, 0, 6].sum(), 1, rtol=1e-5)
 
 
 def test_long_rows_pass_though_float16_rounds_them():
@@ -263,6 +287,45 @@ def test_stored_statistics_have_one_number_for_each_head():
         TraceError, match=r"statistic entropy has shape \(5, 3\), wanted 3 layers x 5 heads"
     ):
         replace(random_stack(), head_stats={"entropy": np.zeros((5, 3))})
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf])
+def test_stored_statistics_are_finite_or_missing(value):
+    """Missing is nan; an infinite number would flatten the colors of all others."""
+    values = np.full((3, 5), np.nan)
+    values[1, 2] = value
+    with pytest.raises(TraceError, match="statistic reach holds infinite values"):
+        replace(random_stack(), head_stats={"reach": values})
+
+
+def test_layer_numbers_come_once():
+    """The message gives the numbers that came."""
+    with pytest.raises(TraceError, match=r"layer numbers \(0, 1, 1\), wanted each once"):
+        replace(random_stack(), layers=(0, 1, 1))
+
+
+def test_stored_statistics_are_ours_alone():
+    """Read-only, as is their list; the caller's own array stays as it was."""
+    given = np.zeros((3, 5))
+    made = replace(random_stack(), head_stats={"reach": given})
+    given[0, 0] = 1
+
+    assert made.head_stats["reach"][0, 0] == 0
+    with pytest.raises(ValueError, match="read-only"):
+        made.head_stats["reach"][0, 0] = 1
+    with pytest.raises(TypeError):
+        made.head_stats["entropy"] = given
+
+
+def test_stacks_can_be_compared_and_kept_in_sets():
+    """By identity: arrays have no truth of their own."""
+    one, other = random_stack(), random_stack()
+
+    assert one != other
+    assert len({one, other, one}) == 2
+    for part in (one.queries, one.blocks[0][0], one.blocks[0][0].kept):
+        assert part == part  # noqa: PLR0124 it raised for arrays
+        assert hash(part)
 
 
 def test_random_blocks_obey_their_mask():

@@ -1,5 +1,7 @@
 """Streams: hidden states in half the room, without loss that matters and without overflow."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -75,3 +77,13 @@ def test_states_are_read_only():
     for array in (stream.packed_states, stream.scales):
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 1
+
+
+@pytest.mark.parametrize("scale", [0, -2])
+def test_scales_are_positive(scale):
+    """A scale of zero would wipe a state out, a negative one would mirror it."""
+    stream = random_stream()
+    scales = stream.scales.copy()
+    scales[1] = scale
+    with pytest.raises(TraceError, match=f"stream encoder: hidden states scaled by {scale}"):
+        replace(stream, scales=scales)

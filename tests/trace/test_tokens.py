@@ -61,3 +61,24 @@ def test_a_table_is_read_only():
     for array in (table.boxes, table.spans, table.is_padding, table.is_unknown):
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 1
+
+
+def test_a_table_is_a_copy_of_what_was_given():
+    """The caller may go on writing into an array, and cannot change the table by it."""
+    boxes = np.zeros((3, 4))
+    table = TokenTable.of(["a", "b", "c"], ["image"] * 3, boxes[:])
+    boxes[0] = 5
+
+    assert (table.boxes == 0).all()
+
+
+@pytest.mark.parametrize(("column", "width"), [("boxes", 3), ("spans", 4)])
+def test_boxes_have_four_edges_and_spans_two(column, width):
+    """The message gives the shape that came and the one that was wanted."""
+    table = TokenTable.of(["a", "b"], ["image"] * 2)
+    wanted = {"boxes": 4, "spans": 2}[column]
+    array = np.zeros((2, width), getattr(table, column).dtype)
+    made = object.__new__(TokenTable)  # as without the types that only the tests check
+    made.__dict__.update(vars(table) | {column: array})
+    with pytest.raises(TraceError, match=rf"{column} of shape \(2, {width}\); 2 x {wanted}"):
+        made.__post_init__()

@@ -7,6 +7,7 @@ import pytest
 
 from tests.builders import random_stack, random_tokens, random_trace, random_two_stream_trace
 from vl_core.errors import TraceError
+from vl_core.example import Region
 from vl_core.trace import Prediction, Stream, TracedExample
 
 
@@ -130,3 +131,70 @@ def test_a_trace_of_text_alone_is_valid():
     )
 
     assert made.example.original_size is None
+
+
+@pytest.mark.parametrize(
+    ("box", "span", "message"),
+    [
+        ((2, 3, np.nan, 17), None, "four finite numbers are wanted"),
+        ((31, 3, 2, 17), None, "which has no area"),
+        ((2, 17, 31, 17), None, "which has no area"),
+        ((2, 3, 61, 17), None, "not inside the picture of 60 x 32 pixels"),
+        ((-1, 3, 31, 17), None, "not inside the picture of 60 x 32 pixels"),
+        ((2, 3, 31, 17), (20, 27), "the characters 20 to 27 of a text of 26"),
+        ((2, 3, 31, 17), (5, 5), "the characters 5 to 5 of a text of 26"),
+    ],
+)
+def test_regions_lie_in_picture_and_text(box, span, message):
+    """Grounding would be measured against a place that is none."""
+    trace = random_trace()
+    example = replace(trace.example, regions=(Region("star", box, span),))
+    with pytest.raises(TraceError, match=f"(?i)region star .*{message}"):
+        replace(trace, example=example, stacks={})
+
+
+@pytest.mark.parametrize("missing", ["image", "picture", "original_size"])
+def test_a_picture_has_all_its_parts_or_none(missing):
+    """As the model saw it, for display, and the size that boxes are counted in."""
+    with pytest.raises(TraceError, match="all three are wanted, or none"):
+        replace(random_trace().example, **{missing: None})
+
+
+@pytest.mark.parametrize(
+    ("kind", "top", "message"),
+    [
+        ("answer", (("yes", np.nan),), "a prediction of nan, wanted 0 to 1"),
+        ("answer", (("yes", 1.5),), "a prediction of 1.5, wanted 0 to 1"),
+        ("candidates", (("yes", -0.5),), "a prediction of -0.5, wanted 0 to 1"),
+        ("similarity", (("match", -1.5),), "a prediction of -1.5, wanted -1 to 1"),
+        ("answer", (("yes", 0.2), ("no", 0.7)), "wanted the likeliest first"),
+    ],
+)
+def test_predictions_are_probabilities_in_order(kind, top, message):
+    """The message gives what came and what was wanted."""
+    with pytest.raises(TraceError, match=message):
+        Prediction(kind, top)
+
+
+def test_predictions_are_of_a_known_kind():
+    """The message gives the kinds there are."""
+    made = object.__new__(Prediction)  # as without the types that only the tests check
+    made.__dict__.update(kind="guess", top=(("yes", 0.5),))
+    with pytest.raises(TraceError, match="the kind guess; there are answer, candidates"):
+        made.__post_init__()
+
+
+def test_generated_text_keeps_the_order_of_its_tokens():
+    """Each token's probability in turn; a cosine may be negative."""
+    assert Prediction("text", (("a", 0.2), ("star", 0.9))).top[1] == ("star", 0.9)
+    assert Prediction("similarity", (("match", -0.3),)).top
+
+
+def test_what_a_trace_lists_cannot_be_changed():
+    """Every visitor shares the one trace."""
+    trace = random_trace()
+    provenance = trace.provenance
+    for mapping in (trace.streams, trace.stacks, provenance.versions, provenance.fidelity):
+        with pytest.raises(TypeError):
+            mapping["other"] = None
+    assert len({trace, trace}) == 1

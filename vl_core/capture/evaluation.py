@@ -10,20 +10,42 @@ from torch import Tensor
 
 from vl_core.capture.masks import LiveMask
 
+SAMPLED = 8  # rows and dimensions, or up to twice as many
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """What the model's own attention gave in some rows and dimensions, and the values it came from.
+
+    It is a copy: what it was taken from, as large as queries and keys together, can go.
+    """
+
+    rows: slice
+    values: Float[Tensor, "key_head key few"]
+    output: Float[Tensor, "row head few"]
+
+    @classmethod
+    def of(
+        cls,
+        values: Float[Tensor, "key_head key value_dim"],
+        output: Float[Tensor, "query head value_dim"],
+    ) -> "Sample":
+        """A sample of one sequence's values and of all that attention made of them."""
+        rows, dims = (slice(None, None, max(1, n // SAMPLED)) for n in output.shape[::2])
+        return cls(rows, values[..., dims].clone(), output[rows, :, dims].clone())
+
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """softmax(queries @ keys) @ values of one sequence, as the model ran it.
+    """softmax(queries @ keys) of one sequence, as the model ran it, and a sample of its effect.
 
-    Several query heads may share one key head. output is what the model's own attention gave.
-    Weights are computed where they are asked for, in float32 whatever the model's precision. It
-    is a source of rows for head statistics.
+    Several query heads may share one key head. Weights are computed where they are asked for, in
+    float32 whatever the model's precision. It is a source of rows for head statistics.
     """
 
     queries: Float[Tensor, "head query dim"]
     keys: Float[Tensor, "key_head key dim"]
-    values: Float[Tensor, "key_head key value_dim"]
-    output: Float[Tensor, "query head value_dim"]
+    sample: Sample
     mask: LiveMask
     scaling: float
     softcap: float | None = None

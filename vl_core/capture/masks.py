@@ -14,6 +14,8 @@ from vl_core.trace import Mask
 # Models hide keys by the lowest number of their type, by -inf or, in old code, by -10000.
 _HIDDEN = -1e4
 
+_ROWS = 256  # of a description compared at once: a whole table of steps takes eight bytes for each
+
 
 @dataclass(frozen=True, eq=False)
 class LiveMask:
@@ -65,24 +67,29 @@ class LiveMask:
 
 def described(allowed: AllowedKeys) -> Mask:
     """The shortest description of a table of allowed keys that gives back the same table."""
-    n_queries, n_keys = allowed.shape
     hidden = np.logical_not(allowed.any(axis=0))
     is_padding = hidden if hidden.any() else None
     for mask in (Mask(is_padding=is_padding), *_causal(allowed, is_padding)):
-        if (mask.rows(slice(None), n_queries, n_keys) == allowed).all():
+        if _says(mask, allowed):
             return mask
     return Mask("explicit", allowed=allowed)
+
+
+def _says(mask: Mask, allowed: AllowedKeys) -> bool:
+    blocks = (slice(start, start + _ROWS) for start in range(0, len(allowed), _ROWS))
+    return all(np.array_equal(mask.rows(rows, *allowed.shape), allowed[rows]) for rows in blocks)
 
 
 def _causal(allowed: AllowedKeys, is_padding: np.ndarray | None) -> tuple[Mask, ...]:
     """What a causal and a sliding mask would be, read off the edges of the allowed keys."""
     n_queries, n_keys = allowed.shape
-    query, key = np.nonzero(allowed)
-    if not query.size:
+    looking = np.flatnonzero(allowed.any(axis=1))
+    if not looking.size:
         return ()
+    first_keys = allowed.argmax(axis=1)[looking]
     # Queries stand at the end of the keys when earlier keys come from a cache.
     offset = max(0, n_keys - n_queries)
-    window = int((query + offset - key).max()) + 1
+    window = int((looking + offset - first_keys).max()) + 1
     if window < 1:
         return ()
     return (

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from vl_core.capture.evaluation import Evaluation
+from vl_core.capture.evaluation import Evaluation, Sample
 from vl_core.capture.masks import LiveMask
 from vl_core.errors import ModelError
 
@@ -58,8 +58,7 @@ class Recorder:
                 Evaluation(
                     queries=call.query[item],
                     keys=call.key[item],
-                    values=call.value[item],
-                    output=call.output[item],
+                    sample=Sample.of(call.value[item], call.output[item]),
                     mask=self._mask(call, item),
                     scaling=call.scaling,
                     softcap=call.softcap,

@@ -5,7 +5,8 @@ A family knows geometry and prediction, nothing of capture or storage. Its modul
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -22,6 +23,19 @@ if TYPE_CHECKING:
     from transformers import BatchFeature, PreTrainedModel
 
     from vl_core.capture import Place
+
+# What transformers and the file readers raise over files that are damaged or contradict each other.
+_DAMAGED = (
+    ArithmeticError,
+    AttributeError,
+    ImportError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    SafetensorError,
+    TypeError,
+    ValueError,
+)
 
 FAMILIES = {"kdvlp": "vl_core.families.kdvlp.family"}
 
@@ -63,7 +77,8 @@ class Family(Protocol):
 def load(path: Path) -> Family:
     """The adapter of the checkpoint in this folder.
 
-    Raises ModelError if there is no checkpoint, or none of an architecture that is covered.
+    Raises ModelError if there is no checkpoint, a damaged one, or none of an architecture that is
+    covered.
     """
     model_type = _model_type(path)
     if model_type not in FAMILIES:
@@ -72,11 +87,18 @@ def load(path: Path) -> Family:
             f"Covered: {', '.join(sorted(FAMILIES))}."
         )
     module = import_module(FAMILIES[model_type])
-    try:
+    with refusing_damage(path):
         family: Family = module.load(path)
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise ModelError(f"The checkpoint in {path} cannot be loaded: {error}") from error
     return family
+
+
+@contextmanager
+def refusing_damage(path: Path) -> Iterator[None]:
+    """Raise ModelError where the files of this checkpoint turn out to be of no use."""
+    try:
+        yield
+    except _DAMAGED as error:
+        raise ModelError(f"The checkpoint in {path} cannot be loaded: {error}") from error
 
 
 def _model_type(path: Path) -> str:

@@ -7,8 +7,9 @@ import numpy as np
 from jaxtyping import Int
 
 from vl_core.arrays import HeadAttention, Pixels
-from vl_core.figures.heads import ColorScale, hex_colors, picture_with_weights
-from vl_core.figures.style import ATTENTION, KIND_COLORS, styled
+from vl_core.figures.color_scale import from_zero
+from vl_core.figures.picture import add_picture
+from vl_core.figures.style import KIND_COLORS, styled
 from vl_core.token_attention import Profile, patch_places, token_names
 from vl_core.trace import TokenTable
 
@@ -20,6 +21,7 @@ Positions = Int[np.ndarray, "token"]
 MOST_TICKS = 25  # more labels than that run into each other
 CELL = 14  # pixels of a row, while the figure stays between the two heights below
 LOWEST, HIGHEST = 220, 640
+BAR_PLACE = 0.53  # of the picture's color bar: between the picture and the bars of words
 AXES = {"text": "words", "image": "patches as row, column", "all": "all tokens"}
 
 
@@ -38,14 +40,15 @@ def matrix(
 
     asked, offered = part_of(queries, parts[0]), part_of(keys, parts[1])
     shown = weights[np.ix_(asked, offered)]
+    scale = from_zero(shown)
     figure = go.Figure(
         go.Heatmap(
             z=shown,
             x=_full_names(keys, offered),
             y=_full_names(queries, asked),
-            colorscale=_scale(shown).for_plotly(),
-            zmin=0,
-            zmax=_scale(shown).high,
+            colorscale=scale.for_plotly(),
+            zmin=scale.low,
+            zmax=scale.high,
             colorbar={"tickformat": ".2~%", "thickness": 14, "outlinewidth": 0, "nticks": 5},
             hovertemplate="%{y} looks at %{x}: %{z:.2%} (%{z:.3g})<extra></extra>",
         )
@@ -82,7 +85,10 @@ def on_picture_and_words(
     figure.update_xaxes(title="weight", tickformat=".2~%", rangemode="tozero", row=1, col=2)
     figure.update_yaxes(autorange="reversed", row=1, col=2)
     if picture is not None and size is not None:
-        _add_picture(figure, picture, size, tokens, values)
+        height, width = picture.shape[:2]
+        boxes = tokens.boxes[tokens.is_image] * np.tile([width / size[0], height / size[1]], 2)
+        names = _full_names(tokens, np.flatnonzero(tokens.is_image))
+        add_picture(figure, picture, boxes, values[tokens.is_image], names, bar_place=BAR_PLACE)
     figure.update_layout(hoverdistance=-1, hovermode="closest", showlegend=False)
     return styled(figure, escape(title, quote=False), 520)
 
@@ -98,61 +104,6 @@ def _bars(tokens: TokenTable, values: Profile) -> "go.Bar":
         marker={"color": [KIND_COLORS[tokens.kinds[i]] for i in shown]},
         hovertemplate="%{y}: %{x:.2%}<extra></extra>",
     )
-
-
-def _add_picture(
-    figure: "go.Figure",
-    picture: Pixels,
-    size: tuple[int, int],
-    tokens: TokenTable,
-    values: Profile,
-) -> None:
-    import plotly.graph_objects as go  # noqa: PLC0415 as above
-    from PIL import Image  # noqa: PLC0415 as above
-
-    height, width = picture.shape[:2]
-    boxes = tokens.boxes[tokens.is_image] * np.tile([width / size[0], height / size[1]], 2)
-    weights = values[tokens.is_image]
-    scale = _scale(weights)
-    names = _full_names(tokens, np.flatnonzero(tokens.is_image))
-    figure.add_trace(
-        go.Scatter(
-            x=(boxes[:, 0] + boxes[:, 2]) / 2,
-            y=(boxes[:, 1] + boxes[:, 3]) / 2,
-            mode="markers",
-            # The markers only carry the numbers and the color bar; the colors are in the image.
-            marker={
-                "opacity": 0,
-                "color": weights,
-                "colorscale": scale.for_plotly(),
-                "cmin": 0,
-                "cmax": scale.high,
-                "colorbar": {"tickformat": ".2~%", "thickness": 12, "outlinewidth": 0, "x": 0.53},
-            },
-            text=[f"{name}: {weight:.2%}" for name, weight in zip(names, weights, strict=True)],
-            hovertemplate="%{text}<extra></extra>",
-        ),
-        row=1,
-        col=1,
-    )
-    figure.add_layout_image(
-        source=Image.fromarray(picture_with_weights(picture, boxes, weights)),
-        xref="x",
-        yref="y",
-        x=0,
-        y=0,
-        sizex=width,
-        sizey=height,
-        sizing="stretch",
-        layer="below",
-    )
-    hidden = {"visible": False, "constrain": "domain", "row": 1, "col": 1}
-    figure.update_xaxes(range=[0, width], **hidden)
-    figure.update_yaxes(range=[height, 0], scaleanchor="x", **hidden)
-
-
-def _scale(values: np.ndarray) -> ColorScale:
-    return ColorScale(0, float(values.max(initial=0)) or 1.0, hex_colors(ATTENTION))
 
 
 def _full_names(tokens: TokenTable, positions: Positions) -> list[str]:
@@ -172,7 +123,8 @@ def _label_axis(
         for i in shown
     ]
     axis.update(
-        title=title,
+        title={"text": title, "standoff": 12},
+        automargin=True,
         type="category",
         tickvals=_full_names(tokens, shown),
         ticktext=labels,

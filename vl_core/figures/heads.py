@@ -1,77 +1,21 @@
 """Heads: the map of all heads, how attention divides by depth, where the words of a head look."""
 
-import base64
-import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float, Shaped
-from PIL import Image
+from jaxtyping import Shaped
 
 from vl_core.arrays import Boxes, HeadMap, LayerCurve, Pixels
-from vl_core.figures.style import ATTENTION, DIVERGING, KIND_COLORS, SEQUENTIAL, styled
+from vl_core.figures.color_scale import ColorScale
+from vl_core.figures.picture import PatchWeights, add_picture
+from vl_core.figures.style import KIND_COLORS, styled
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-PatchWeights = Float[np.ndarray, "token"]
 MEAN_GAP = 0.6  # heads' widths between the map and the column of layer means
 MISSING_COLOR = "#94a3b8"
-FAINTEST, STRONGEST = 0.12, 0.85  # how far a patch's color covers the picture
-
-
-@dataclass(frozen=True)
-class ColorScale:
-    """Evenly spaced colors (hex) from the value `low` to the value `high`."""
-
-    low: float
-    high: float
-    colors: tuple[str, ...]
-
-    def for_plotly(self) -> list[tuple[float, str]]:
-        """The colors with their places from 0 to 1.
-
-        Not in hex: Streamlit takes #000001 to #000016 for placeholders of its theme's colors.
-        """
-        places = np.linspace(0, 1, len(self.colors))
-        return [
-            (float(place), f"rgb{_channels(color)}")
-            for place, color in zip(places, self.colors, strict=True)
-        ]
-
-
-def sequential(values: HeadMap) -> ColorScale:
-    """From the smallest to the largest value; 0 to 1 if all are missing."""
-    found = values[np.isfinite(values)]
-    low, high = (float(found.min()), float(found.max())) if found.size else (0.0, 1.0)
-    return ColorScale(low, high, hex_colors(SEQUENTIAL))
-
-
-def symmetric(values: HeadMap, limit: float | None = None) -> ColorScale:
-    """As far below zero as above it, so that the middle color is zero; up to `limit` if given."""
-    if limit is None:
-        found = np.abs(values[np.isfinite(values)])
-        limit = float(found.max(initial=0)) or 1.0
-    return ColorScale(-limit, limit, hex_colors(DIVERGING))
-
-
-def hex_colors(scale: str) -> tuple[str, ...]:
-    """The colors of a Plotly scale, evenly spaced, as "#rrggbb"."""
-    from plotly import colors  # noqa: PLC0415 takes a while, and the first paint does not wait
-
-    found = [color for _, color in colors.get_colorscale(scale)]
-    return tuple(c if c.startswith("#") else _hex(colors.unlabel_rgb(c)) for c in found)
-
-
-def _hex(channels: Sequence[float]) -> str:
-    return "#" + "".join(f"{round(channel):02x}" for channel in channels)
-
-
-def _channels(color: str) -> tuple[int, int, int]:
-    red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
-    return red, green, blue
 
 
 def head_map(
@@ -189,84 +133,13 @@ def depth_profile(
     return styled(figure, "", height=320)
 
 
-def picture_with_weights(picture: Pixels, boxes: Boxes, weights: PatchWeights) -> Pixels:
-    """The picture under the colors of its patches: the strongest patch has the brightest color.
-
-    `boxes` are in pixels of this picture. What no patch covers stays gray and uncolored.
-    """
-    gray = np.repeat(picture.mean(axis=2, keepdims=True), 3, axis=2)
-    base = 0.85 * (0.5 * picture + 0.5 * gray)
-    strength = _painted_strength(picture.shape, boxes, weights)
-    covered = ~np.isnan(strength)
-    share = np.nan_to_num(strength)
-    colors = np.array([_channels(color) for color in hex_colors(ATTENTION)])
-    stops = np.linspace(0, 1, len(colors))
-    color = np.stack([np.interp(share, stops, colors[:, i]) for i in range(3)], axis=2)
-    cover = np.where(covered, FAINTEST + (STRONGEST - FAINTEST) * share, 0)[:, :, None]
-    return np.asarray((1 - cover) * base + cover * color).round().astype(np.uint8)
-
-
-def _painted_strength(
-    shape: tuple[int, ...], boxes: Boxes, weights: PatchWeights
-) -> Float[np.ndarray, "row column"]:
-    """Each pixel's weight as a share of the strongest patch's; nan outside all patches."""
-    strength = np.full(shape[:2], np.nan)
-    highest = float(weights.max(initial=0)) or 1.0
-    for (left, top, right, bottom), weight in zip(boxes.round().astype(int), weights, strict=True):
-        strength[top:bottom, left:right] = weight / highest
-    return strength
-
-
 def words_on_picture(
     picture: Pixels, boxes: Boxes, weights: PatchWeights, names: Shaped[np.ndarray, "token"]
 ) -> "go.Figure":
-    """Where words look at the picture, with each patch's name and weight under the pointer.
-
-    `boxes` are in pixels of this picture; `weights` are shares of attention.
-    """
+    """Where words look at the picture, small; see `add_picture` for the arguments."""
     import plotly.graph_objects as go  # noqa: PLC0415
 
-    height, width = picture.shape[:2]
-    scale = ColorScale(0, float(weights.max(initial=0)) or 1.0, hex_colors(ATTENTION))
-    figure = go.Figure(
-        go.Scatter(
-            x=(boxes[:, 0] + boxes[:, 2]) / 2,
-            y=(boxes[:, 1] + boxes[:, 3]) / 2,
-            mode="markers",
-            # The markers only carry the hover text and the color bar; the colors are in the image.
-            marker={
-                "size": 18,
-                "opacity": 0,
-                "symbol": "square",
-                "color": weights,
-                "colorscale": scale.for_plotly(),
-                "cmin": scale.low,
-                "cmax": scale.high,
-                "colorbar": {"thickness": 10, "tickformat": ".1%", "outlinewidth": 0, "nticks": 4},
-            },
-            text=[f"{name}: {weight:.2%}" for name, weight in zip(names, weights, strict=True)],
-            hovertemplate="%{text}<extra></extra>",
-            showlegend=False,
-        )
-    )
-    figure.add_layout_image(
-        source=_data_uri(picture_with_weights(picture, boxes, weights)),
-        xref="x",
-        yref="y",
-        x=0,
-        y=0,
-        sizex=width,
-        sizey=height,
-        layer="below",
-        sizing="stretch",
-    )
-    hidden = {"visible": False, "fixedrange": True, "constrain": "domain"}
-    figure.update_xaxes(range=[0, width], **hidden)
-    figure.update_yaxes(range=[height, 0], scaleanchor="x", **hidden)
+    figure = go.Figure()
+    add_picture(figure, picture, boxes, weights, names.tolist())
+    figure.update_xaxes(fixedrange=True).update_yaxes(fixedrange=True)
     return styled(figure, "", height=230).update_layout(margin={"l": 0, "r": 0, "t": 4, "b": 4})
-
-
-def _data_uri(pixels: Pixels) -> str:
-    content = io.BytesIO()
-    Image.fromarray(pixels).save(content, "JPEG", quality=90)
-    return "data:image/jpeg;base64," + base64.b64encode(content.getvalue()).decode()

@@ -34,6 +34,8 @@ from vl_core.trace import Stack
 
 Holds = Bool[np.ndarray, "layer head"]
 
+REACH_ROWS = 256  # patches whose distances to all others are formed together
+
 
 @dataclass(frozen=True)
 class Pattern:
@@ -72,8 +74,11 @@ def uniform_reach(stack: Stack) -> float:
     centres = tokens.centres[tokens.is_image & ~np.isnan(tokens.boxes).any(axis=1)]
     if not len(centres):
         return float("nan")
-    apart = centres[:, None] - centres[None, :]
-    return float(np.hypot(apart[..., 0], apart[..., 1]).mean())
+    total = 0.0
+    for start in range(0, len(centres), REACH_ROWS):
+        apart = centres[start : start + REACH_ROWS, None] - centres
+        total += float(np.hypot(apart[..., 0], apart[..., 1]).sum())
+    return total / len(centres) ** 2
 
 
 def _at_least(statistic: HeadStatistic, threshold: float) -> Callable[[Stack], Holds]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import torch
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RowBlock:
     """Weights of some heads on these rows (head x row x key); disallowed keys weigh exactly 0."""
 

@@ -46,7 +46,7 @@ class RowSource(Protocol):
         """Which keys each of these queries may look at (row x key, bool)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Rows:
     """Some queries of one source and what they may look at, the same for every head.
 

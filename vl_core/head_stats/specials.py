@@ -8,6 +8,8 @@ from jaxtyping import Int
 from vl_core.arrays import KeyMask, QueryMask, TokenMask
 from vl_core.trace import Block, KeptQueriesKeys, KeptWeights, Mask, Stack, TokenTable
 
+Masks = dict[tuple[Mask, tuple[int, int], bytes, bytes], Mask]
+
 
 def without_specials(stack: Stack) -> Stack:
     """The stack without special tokens, each row of its weights divided by what is left of it.
@@ -17,8 +19,9 @@ def without_specials(stack: Stack) -> Stack:
     asking, offered = ~stack.queries.is_special, ~stack.keys.is_special
     queries = _table(stack.queries, asking)
     keys = queries if stack.keys is stack.queries else _table(stack.keys, offered)
+    masks: Masks = {}  # most layers have the same one
     blocks = tuple(
-        tuple(_block(block, asking, offered) for block in layer) for layer in stack.blocks
+        tuple(_block(block, asking, offered, masks) for block in layer) for layer in stack.blocks
     )
     return replace(stack, queries=queries, keys=keys, blocks=blocks, head_stats={})
 
@@ -35,14 +38,14 @@ def _table(table: TokenTable, kept: TokenMask) -> TokenTable:
     )
 
 
-def _block(block: Block, asking: QueryMask, offered: KeyMask) -> Block:
+def _block(block: Block, asking: QueryMask, offered: KeyMask, masks: Masks) -> Block:
     """The block between the tokens that are kept, which are counted anew."""
     rows = np.flatnonzero(asking[block.query_positions])
     columns = np.flatnonzero(offered[block.key_positions])
     return Block(
         _renumbered(block.query_positions[rows], asking),
         _renumbered(block.key_positions[columns], offered),
-        _kept(block.kept, rows, columns),
+        _kept(block.kept, rows, columns, masks),
     )
 
 
@@ -54,10 +57,11 @@ def _kept(
     kept: KeptWeights | KeptQueriesKeys,
     rows: Int[np.ndarray, "query"],
     columns: Int[np.ndarray, "key"],
+    masks: Masks,
 ) -> KeptWeights | KeptQueriesKeys:
     _, n_queries, n_keys = kept.shape
-    allowed = kept.mask.rows(slice(None), n_queries, n_keys)[np.ix_(rows, columns)]
-    mask = Mask("explicit", allowed=allowed)
+    asked = (kept.mask, (n_queries, n_keys), rows.tobytes(), columns.tobytes())
+    mask = masks.get(asked) or masks.setdefault(asked, _mask(kept, rows, columns))
     if isinstance(kept, KeptWeights):
         weights = kept.values[:, rows][:, :, columns].astype(np.float32)
         left = weights.sum(axis=-1, keepdims=True)
@@ -65,3 +69,15 @@ def _kept(
         return KeptWeights(weights.astype(np.float16), mask)
     # A softmax over fewer keys is the old row divided by what is left of it.
     return replace(kept, queries=kept.queries[:, rows], keys=kept.keys[:, columns], mask=mask)
+
+
+def _mask(
+    kept: KeptWeights | KeptQueriesKeys,
+    rows: Int[np.ndarray, "query"],
+    columns: Int[np.ndarray, "key"],
+) -> Mask:
+    if kept.mask.allows_all:
+        return Mask()
+    _, n_queries, n_keys = kept.shape
+    allowed = kept.mask.rows(slice(None), n_queries, n_keys)[np.ix_(rows, columns)]
+    return Mask() if allowed.all() else Mask("explicit", allowed=allowed)

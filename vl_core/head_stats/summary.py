@@ -5,12 +5,32 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from vl_core.arrays import HeadAttention, HeadMap, QueryMask
+from vl_core.arrays import HeadAttention, HeadMap, QueryMask, TokenMask
 from vl_core.head_stats.grounding import GROUNDING, GROUNDING_LIFT
+from vl_core.head_stats.modalities import (
+    DIRECTIONS,
+    LIFTS,
+    MASSES,
+    MEAN_WEIGHTS,
+    WITHOUT_SELF_MASS,
+    WITHOUT_SELF_MEAN_WEIGHT,
+)
+from vl_core.head_stats.places import DIAGONAL, PREVIOUS_TOKEN, REACH
 from vl_core.head_stats.statistic import HeadStatistic
-from vl_core.trace import Stack
+from vl_core.trace import Stack, TokenTable
 
 CALLED = {"text": "words", "image": "patches"}
+
+# Which kinds of tokens a statistic needs: those that look and those that are looked at.
+NEEDED = {
+    statistic.key: kinds
+    for statistics in (MASSES, MEAN_WEIGHTS, LIFTS)
+    for statistic, kinds in zip(statistics, DIRECTIONS, strict=True)
+} | {
+    statistic.key: ("image", "image")
+    for statistic in (WITHOUT_SELF_MASS, WITHOUT_SELF_MEAN_WEIGHT, REACH)
+}
+OF_ONE_STREAM = (DIAGONAL, PREVIOUS_TOKEN, REACH, WITHOUT_SELF_MASS, WITHOUT_SELF_MEAN_WEIGHT)
 
 Ranks = Int[np.ndarray, "layer head"]
 
@@ -47,18 +67,24 @@ def received(weights: HeadAttention, looking: QueryMask) -> Float[np.ndarray, "k
 def head_weights(
     stack: Stack, layer: int, head: int | None, *, with_specials: bool = True
 ) -> HeadAttention:
-    """One head's weights, or the mean over the layer's heads; rows of padding are zero.
+    """One head's weights, or the mean over the layer's heads.
 
-    Without specials, their rows and columns are zero and each row is divided by what is left.
+    Rows and columns of padding, and of specials without them, are zero, and each row is divided
+    by what is left of it.
     """
-    weights = stack.weights[layer].mean(axis=0) if head is None else stack.weights[layer, head]
-    weights = np.where(stack.queries.is_padding[:, None], np.float32(0), weights)
-    if with_specials:
+    every = stack.weights
+    weights = every.mean_over_heads(layer) if head is None else every[layer, head]
+    weights[_dropped(stack.queries, with_specials=with_specials)] = 0
+    keys = _dropped(stack.keys, with_specials=with_specials)
+    if not keys.any():
         return weights
-    weights[stack.queries.is_special] = 0
-    weights[:, stack.keys.is_special] = 0
+    weights[:, keys] = 0
     left = weights.sum(axis=1, keepdims=True)
-    return np.divide(weights, left, out=np.zeros_like(weights), where=left > 0)
+    return np.divide(weights, left, out=weights, where=left > 0)
+
+
+def _dropped(tokens: TokenTable, *, with_specials: bool) -> TokenMask:
+    return tokens.is_padding if with_specials else tokens.is_padding | tokens.is_special
 
 
 def why_missing(statistic: HeadStatistic, stack: Stack) -> str:
@@ -68,12 +94,11 @@ def why_missing(statistic: HeadStatistic, stack: Stack) -> str:
             "It needs words whose place in the picture is known, and patches inside those places; "
             "this example brings no such boxes, or the stack no such words and patches."
         )
-    asking, _, rest = statistic.key.partition("_to_")
-    asked = rest.split("_")[0]
-    if asking in CALLED and asking not in stack.queries.kinds:
+    asking, asked = NEEDED.get(statistic.key, ("", ""))
+    if asking and asking not in stack.queries.kinds:
         return f"It needs {CALLED[asking]}, but no {CALLED[asking]} look in this stack."
-    if asked in CALLED and asked not in stack.keys.kinds:
+    if asked and asked not in stack.keys.kinds:
         return f"It needs {CALLED[asked]}, but no {CALLED[asked]} are looked at in this stack."
-    if stack.queries is not stack.keys:
-        return "It compares a token with itself; here one stream looks at another."
+    if stack.queries is not stack.keys and statistic in OF_ONE_STREAM:
+        return "It compares places in one stream; here one stream looks at another."
     return "It is undefined for every head of this example."

@@ -11,7 +11,7 @@ from vl_core.example import Region
 from vl_core.trace import TokenTable
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Tables:
     """The tokens that look, those that are looked at, and the places known beforehand.
 

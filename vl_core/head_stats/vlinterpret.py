@@ -81,14 +81,20 @@ def mean_weights(stack: Stack) -> dict[str, HeadMap]:
         )
     n_text = int(np.flatnonzero(stack.queries.is_image)[0])
     kept = np.array([text not in DELETED for text in stack.queries.texts])
-    layers = [
-        _layer_means(stack.weights[i][:, kept][:, :, kept], n_text) for i in range(stack.n_layers)
+    parts = [
+        _heads_means(heads[:, kept][:, :, kept], n_text)
+        for layer in range(stack.n_layers)
+        for heads in stack.weights.of_heads(layer)
     ]
-    return {label: np.stack([layer[label] for layer in layers]) for label in LABELS[:5]}
+    shape = (stack.n_layers, stack.n_heads)
+    return {
+        label: np.concatenate([part[label] for part in parts]).reshape(shape)
+        for label in LABELS[:5]
+    }
 
 
-def _layer_means(weights: LayerAttention, n_text: int) -> dict[str, Float[np.ndarray, "head"]]:
-    """The means of one layer, parted at the number of text tokens before the deletion."""
+def _heads_means(weights: LayerAttention, n_text: int) -> dict[str, Float[np.ndarray, "head"]]:
+    """The means of some heads, parted at the number of text tokens before the deletion."""
     image = weights[:, n_text:, n_text:]
     # |i - j| > 1: the tool zeroed each patch's neighbours in the sequence along with itself.
     far = ~np.tri(image.shape[1], k=1, dtype=bool) | np.tri(image.shape[1], k=-2, dtype=bool)

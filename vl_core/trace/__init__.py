@@ -8,9 +8,10 @@ from vl_core.trace.blocks import Block, KeptQueriesKeys, KeptWeights
 from vl_core.trace.example import TracedExample
 from vl_core.trace.masks import Mask
 from vl_core.trace.provenance import Prediction, Provenance
-from vl_core.trace.stack import Stack, Weights
+from vl_core.trace.stack import Stack
 from vl_core.trace.stream import Stream
 from vl_core.trace.tokens import TokenTable
+from vl_core.trace.weights import Weights
 from vl_core.trace.whole import Trace
 
 __all__ = [

@@ -9,21 +9,25 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float16, Int
 
-from vl_core.arrays import AllowedKeys, LayerAttention
+from vl_core.arrays import LayerAttention
 from vl_core.errors import TraceError
+from vl_core.trace.frozen import freeze, own, take_over
 from vl_core.trace.masks import Mask
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class KeptWeights:
-    """The weights themselves, head x query x key in float16, with the mask they obeyed."""
+    """The weights themselves, head x query x key in float16, with the mask they obeyed.
+
+    The array becomes read-only as it is.
+    """
 
     values: Float16[np.ndarray, "head query key"]
     mask: Mask = field(default_factory=Mask)
 
     def __post_init__(self) -> None:
         self.mask.check(*self.shape[1:])
-        self.values.flags.writeable = False  # every visitor shares this one object
+        take_over(self.values)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -32,20 +36,26 @@ class KeptWeights:
         return heads, queries, keys
 
     def rows(self, heads: slice, queries: slice) -> LayerAttention:
-        """Weights of the chosen heads and queries on all keys, float32, rows summing to one."""
+        """Weights of the chosen heads and queries on all keys, float32, rows summing to one.
+
+        A row without any allowed key is all zero, whatever was kept of it.
+        """
         weights = self.values[heads, queries].astype(np.float32)
+        if not self.mask.allows_all:
+            weights[:, ~self.mask.rows(queries, *self.shape[1:]).any(axis=1)] = 0
         # float16 rounds each weight; without this a row of many keys sums to 1 +- 1e-3.
         total = weights.sum(axis=-1, keepdims=True)
         return np.divide(weights, total, out=weights, where=total > 0)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class KeptQueriesKeys:
     """Queries (head x query x dim) and keys (key head x key x dim) in float16.
 
     Keys are centred per head, which leaves the softmax as it is and keeps float16 exact where a
     model adds a large bias to them. Several query heads may share one key head. Scores are
     `queries @ keys * scaling`, bent by `softcap * tanh(scores / softcap)` where there is one.
+    Both arrays become read-only as they are.
     """
 
     queries: Float16[np.ndarray, "head query dim"]
@@ -63,9 +73,12 @@ class KeptQueriesKeys:
             raise TraceError(
                 f"queries of {self.queries.shape[2]} dimensions for keys of {self.keys.shape[2]}"
             )
+        if not np.isfinite(self.scaling):
+            raise TraceError(f"scores scaled by {self.scaling}; a finite number is wanted")
+        if self.softcap is not None and not 0 < self.softcap < np.inf:
+            raise TraceError(f"a softcap of {self.softcap}; a positive number is wanted")
         self.mask.check(*self.shape[1:])
-        for array in (self.queries, self.keys):
-            array.flags.writeable = False
+        take_over(self.queries, self.keys)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -80,20 +93,25 @@ class KeptQueriesKeys:
         keys = self.keys[chosen // (n_heads // len(self.keys))].astype(np.float32)
         scores = asked @ keys.transpose(0, 2, 1)
         if self.softcap is not None:
-            scores = self.softcap * np.tanh(scores / np.float32(self.softcap))
-        return _softmax(scores, self.mask.rows(queries, n_queries, n_keys))
+            scores /= np.float32(self.softcap)
+            np.tanh(scores, out=scores)
+            scores *= np.float32(self.softcap)
+        if not self.mask.allows_all:
+            hidden = ~self.mask.rows(queries, n_queries, n_keys)
+            np.copyto(scores, np.float32(-np.inf), where=hidden)
+        return _softmax(scores)
 
 
-def _softmax(scores: LayerAttention, allowed: AllowedKeys) -> LayerAttention:
-    """Softmax over the allowed keys; a row without any is all zero."""
-    scores = np.where(allowed, scores, np.float32(-np.inf))
+def _softmax(scores: LayerAttention) -> LayerAttention:
+    """Softmax over the keys, in place; a row of -inf alone becomes all zero."""
     highest = scores.max(axis=-1, keepdims=True)
-    weights = np.exp(scores - np.where(np.isfinite(highest), highest, 0))
+    scores -= np.where(np.isfinite(highest), highest, 0)
+    weights = np.exp(scores, out=scores)
     total = weights.sum(axis=-1, keepdims=True)
     return np.divide(weights, total, out=weights, where=total > 0)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Block:
     """One evaluation: these query positions of the stack look at these key positions.
 
@@ -112,5 +130,8 @@ class Block:
                 f"positions of {came[0]} queries and {came[1]} keys for weights of "
                 f"{wanted[0]} queries x {wanted[1]} keys"
             )
-        for array in (self.query_positions, self.key_positions):
-            array.flags.writeable = False
+        freeze(
+            self,
+            query_positions=own(self.query_positions),
+            key_positions=own(self.key_positions),
+        )

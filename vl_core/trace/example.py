@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
+from vl_core.errors import TraceError
 from vl_core.example import Example, Region
 
 DISPLAY_SIDE = 768  # pixels: sharp on a page, small in a file
@@ -25,11 +26,27 @@ class TracedExample:
     regions: tuple[Region, ...] = ()
     answer: str | None = None
 
+    def __post_init__(self) -> None:
+        has = [part is not None for part in (self.image, self.picture, self.original_size)]
+        if any(has) and not all(has):
+            raise TraceError(
+                "an example with only some of the picture as seen, for display, and its size; "
+                "all three are wanted, or none"
+            )
+        if self.original_size is not None and min(self.original_size) < 1:
+            raise TraceError(f"a picture of {self.original_size} pixels; at least 1 x 1 is wanted")
+
     @classmethod
     def of(cls, example: Example, image: Image.Image | None) -> "TracedExample":
         """The example, with its picture reduced for display and beside it what the model saw."""
-        picture = None
-        if example.image is not None:
-            picture = example.image.copy()
-            picture.thumbnail((DISPLAY_SIDE, DISPLAY_SIDE))
+        picture = None if example.image is None else _for_display(example.image)
         return cls(example.text, image, picture, example.size, example.regions, example.answer)
+
+
+def _for_display(picture: Image.Image) -> Image.Image:
+    """A copy that is small enough, without a full copy of a large picture on the way."""
+    scale = DISPLAY_SIDE / max(picture.size)
+    if scale >= 1:
+        return picture.copy()
+    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+    return picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)

@@ -4,7 +4,7 @@ import io
 import json
 import secrets
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from vl_core.trace.whole import Trace
 
 FORMAT = "vl-interpret-trace"
-VERSION = 1  # raise it with every change of the layout below
+VERSION = 2  # raise it with every change of the layout below
 
 Arrays = dict[str, np.ndarray]
 JSON = dict[str, Any]
@@ -55,7 +55,7 @@ def encoded(trace: "Trace") -> bytes:
         "streams": [_pack_stream(stream, arrays) for stream in trace.streams.values()],
         "stacks": [_pack_stack(stack, arrays) for stack in trace.stacks.values()],
         "prediction": asdict(trace.prediction),
-        "provenance": asdict(trace.provenance),
+        "provenance": trace.provenance.as_dict(),
     }
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     text = json.dumps(description)
@@ -207,14 +207,20 @@ def _pack_stack(stack: Stack, arrays: Arrays) -> JSON:
     prefix = f"stack.{stack.name}"
     for key, values in stack.head_stats.items():
         arrays[f"{prefix}.head_stats.{key}"] = values
+    masks = list(dict.fromkeys(block.kept.mask for layer in stack.blocks for block in layer))
+    numbers = {mask: i for i, mask in enumerate(masks)}
     return {
         "name": stack.name,
         "query_stream": stack.query_stream,
         "key_stream": stack.key_stream,
         "layers": stack.layers,
         "head_stats": list(stack.head_stats),
+        "masks": [_pack_mask(mask, f"{prefix}.mask.{i}", arrays) for i, mask in enumerate(masks)],
         "blocks": [
-            [_pack_block(block, f"{prefix}.{i}.{j}", arrays) for j, block in enumerate(layer)]
+            [
+                _pack_block(block, f"{prefix}.{i}.{j}", arrays) | {"mask": numbers[block.kept.mask]}
+                for j, block in enumerate(layer)
+            ]
             for i, layer in enumerate(stack.blocks)
         ],
     }
@@ -227,6 +233,9 @@ def _unpack_stack(
     regions: tuple[Region, ...],
 ) -> Stack:
     prefix = f"stack.{description['name']}"
+    masks = [
+        _unpack_mask(d, f"{prefix}.mask.{i}", arrays) for i, d in enumerate(description["masks"])
+    ]
     return Stack(
         description["name"],
         description["query_stream"],
@@ -235,7 +244,7 @@ def _unpack_stack(
         streams[description["key_stream"]].tokens,
         tuple(description["layers"]),
         tuple(
-            tuple(_unpack_block(d, f"{prefix}.{i}.{j}", arrays) for j, d in enumerate(layer))
+            tuple(_unpack_block(d, f"{prefix}.{i}.{j}", arrays, masks) for j, d in enumerate(layer))
             for i, layer in enumerate(description["blocks"])
         ),
         {key: arrays[f"{prefix}.head_stats.{key}"] for key in description["head_stats"]},
@@ -246,23 +255,30 @@ def _unpack_stack(
 def _pack_block(block: Block, prefix: str, arrays: Arrays) -> JSON:
     arrays[f"{prefix}.query_positions"] = block.query_positions
     arrays[f"{prefix}.key_positions"] = block.key_positions
-    kept, mask = block.kept, block.kept.mask
+    kept = block.kept
+    if isinstance(kept, KeptWeights):
+        arrays[f"{prefix}.weights"] = kept.values
+        return {}
+    arrays[f"{prefix}.queries"] = kept.queries
+    arrays[f"{prefix}.keys"] = kept.keys
+    return {"scaling": kept.scaling, "softcap": kept.softcap}
+
+
+def _pack_mask(mask: Mask, prefix: str, arrays: Arrays) -> JSON:
     for name in ("is_padding", "allowed"):
         if getattr(mask, name) is not None:
             arrays[f"{prefix}.{name}"] = getattr(mask, name)
-    description: JSON = {"mask": {n: getattr(mask, n) for n in ("kind", "offset", "window")}}
-    if isinstance(kept, KeptWeights):
-        arrays[f"{prefix}.weights"] = kept.values
-        return description
-    arrays[f"{prefix}.queries"] = kept.queries
-    arrays[f"{prefix}.keys"] = kept.keys
-    return description | {"scaling": kept.scaling, "softcap": kept.softcap}
+    return {name: getattr(mask, name) for name in ("kind", "offset", "window")}
 
 
-def _unpack_block(description: JSON, prefix: str, arrays: Arrays) -> Block:
-    get: Callable[[str], np.ndarray | None] = lambda name: arrays.get(f"{prefix}.{name}")  # noqa: E731 short and local
-    mask = Mask(**description["mask"], is_padding=get("is_padding"), allowed=get("allowed"))
-    weights = get("weights")
+def _unpack_mask(description: JSON, prefix: str, arrays: Arrays) -> Mask:
+    is_padding, allowed = (arrays.get(f"{prefix}.{name}") for name in ("is_padding", "allowed"))
+    return Mask(**description, is_padding=is_padding, allowed=allowed)
+
+
+def _unpack_block(description: JSON, prefix: str, arrays: Arrays, masks: Sequence[Mask]) -> Block:
+    mask = masks[description["mask"]]
+    weights = arrays.get(f"{prefix}.weights")
     kept: KeptWeights | KeptQueriesKeys
     if weights is not None:
         kept = KeptWeights(weights, mask)

@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from vl_core.errors import TraceError
+from vl_core.trace.frozen import freeze, own_mapping
+
+ROUNDING = 1e-3
 
 PredictionKind = Literal["answer", "candidates", "similarity", "text"]
 
@@ -24,6 +27,17 @@ class Prediction:
     def __post_init__(self) -> None:
         if not self.top:
             raise TraceError("a prediction without a single answer")
+        if self.kind not in get_args(PredictionKind):
+            kinds = ", ".join(get_args(PredictionKind))
+            raise TraceError(f"a prediction of the kind {self.kind}; there are {kinds}")
+        numbers = [number for _, number in self.top]
+        lowest = -1 if self.kind == "similarity" else 0
+        for number in numbers:
+            # Half precision rounds a probability or a cosine of 1 up by as much.
+            if not lowest - ROUNDING <= number <= 1 + ROUNDING:
+                raise TraceError(f"a prediction of {number}, wanted {lowest} to 1")
+        if self.kind != "text" and numbers != sorted(numbers, reverse=True):
+            raise TraceError(f"predictions in the order {numbers}, wanted the likeliest first")
 
 
 @dataclass(frozen=True)
@@ -44,3 +58,14 @@ class Provenance:
     versions: Mapping[str, str]
     preprocessing: Mapping[str, Any]
     fidelity: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        mappings = ("versions", "preprocessing", "fidelity")
+        freeze(self, **{name: own_mapping(getattr(self, name)) for name in mappings})
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it in plain dictionaries, as JSON wants them."""
+        return {
+            name: dict(value) if isinstance(value, Mapping) else value
+            for name, value in vars(self).items()
+        }

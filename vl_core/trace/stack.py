@@ -1,23 +1,22 @@
 """The attention of one stream on itself or on another: layer x head x query x key, on demand."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Int
 
-from vl_core.arrays import AllowedKeys, Attention, HeadMap, LayerAttention
-from vl_core.errors import BudgetError, TraceError
+from vl_core.arrays import AllowedKeys, HeadMap
+from vl_core.errors import TraceError
 from vl_core.example import Region
 from vl_core.trace.blocks import Block, KeptWeights
+from vl_core.trace.frozen import freeze, own_mapping
+from vl_core.trace.masks import Mask
 from vl_core.trace.tokens import TokenTable
-
-Index = int | np.integer | slice
-
-WHOLE_BUDGET = 256 * 2**20  # bytes: what np.asarray(stack.weights) may form at once
+from vl_core.trace.weights import Weights
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Stack:
     """The attention of `query_stream` on `key_stream`, each row a distribution over keys.
 
@@ -43,6 +42,8 @@ class Stack:
                 f"stack {self.name}: {len(self.layers)} layer numbers for {len(self.blocks)} "
                 "layers of attention; at least one layer, and one number for each, is wanted"
             )
+        if len(set(self.layers)) < len(self.layers):
+            raise TraceError(f"stack {self.name}: layer numbers {self.layers}, wanted each once")
         for number, layer in zip(self.layers, self.blocks, strict=True):
             self._check_layer(number, layer)
         for key, values in self.head_stats.items():
@@ -51,6 +52,9 @@ class Stack:
                     f"stack {self.name}: statistic {key} has shape {values.shape}, wanted "
                     f"{self.n_layers} layers x {self.n_heads} heads"
                 )
+            if np.isinf(values).any():
+                raise TraceError(f"stack {self.name}: statistic {key} holds infinite values")
+        freeze(self, blocks=_sharing_masks(self.blocks), head_stats=own_mapping(self.head_stats))
 
     def _check_layer(self, number: int, layer: tuple[Block, ...]) -> None:
         seen = np.zeros(len(self.queries), int)
@@ -97,6 +101,19 @@ class Stack:
         return table
 
 
+def _sharing_masks(layers: tuple[tuple[Block, ...], ...]) -> tuple[tuple[Block, ...], ...]:
+    """The same blocks; tables of allowed keys that are equal are one table."""
+    shared: dict[Mask, Mask] = {}
+    return tuple(tuple(_with_shared_mask(block, shared) for block in layer) for layer in layers)
+
+
+def _with_shared_mask(block: Block, shared: dict[Mask, Mask]) -> Block:
+    mask = shared.setdefault(block.kept.mask, block.kept.mask)
+    if mask is block.kept.mask:
+        return block
+    return replace(block, kept=replace(block.kept, mask=mask))
+
+
 def _check_positions(what: str, positions: Int[np.ndarray, "token"], count: int) -> None:
     """Each position is one of the stream's tokens, and none comes twice in a block."""
     for wrong in positions[(positions < 0) | (positions >= count)]:
@@ -131,81 +148,3 @@ def _check_weights(where: str, kept: KeptWeights) -> None:
         raise TraceError(f"{where}: a weight of {weights.min():.4f}, wanted none below 0")
     if weights[:, ~allowed[allowed.any(axis=1)]].any():
         raise TraceError(f"{where}: attention on a key that the mask forbids")
-
-
-@dataclass(frozen=True)
-class Weights:
-    """Attention weights that are computed where they are asked for, float32.
-
-    `weights[layer]` is head x query x key, `weights[layer, head]` query x key, and
-    `weights[layer, head, rows]` the chosen rows; each index is a number or a slice of heads or
-    rows. `np.asarray(weights)` gives layer x head x query x key while it fits the budget.
-    """
-
-    stack: Stack
-
-    @property
-    def shape(self) -> tuple[int, int, int, int]:
-        """Layers, heads, queries, keys."""
-        stack = self.stack
-        return stack.n_layers, stack.n_heads, len(stack.queries), len(stack.keys)
-
-    def __getitem__(self, index: Index | tuple[Index, ...]) -> Float[np.ndarray, "..."]:
-        layer, head, row = _three(index)
-        if not -self.shape[0] <= layer < self.shape[0]:
-            raise IndexError(_out_of_range(layer, self.shape[0]))
-        found = self._rows(layer, _as_slice(head, self.shape[1]), _as_slice(row, self.shape[2]))
-        if isinstance(row, int | np.integer):
-            found = found[:, 0]
-        return found[0] if isinstance(head, int | np.integer) else found
-
-    def _rows(self, layer: int, heads: slice, rows: slice) -> LayerAttention:
-        wanted = np.arange(*rows.indices(self.shape[2]))
-        n_heads = len(range(*heads.indices(self.shape[1])))
-        found = np.zeros((n_heads, len(wanted), self.shape[3]), np.float32)
-        for block in self.stack.blocks[layer]:
-            place = np.full(self.shape[2], -1)
-            place[block.query_positions] = np.arange(len(block.query_positions))
-            here = np.flatnonzero(place[wanted] >= 0)
-            if not here.size:
-                continue
-            inside = place[wanted[here]]
-            span = slice(int(inside.min()), int(inside.max()) + 1)
-            computed = block.kept.rows(heads, span)[:, inside - span.start]
-            found[np.ix_(np.arange(n_heads), here, block.key_positions)] = computed
-        return found
-
-    def __array__(self, dtype: np.dtype | None = None, copy: bool | None = None) -> Attention:  # noqa: FBT001 numpy's protocol
-        size = 4 * int(np.prod(self.shape))
-        if size > WHOLE_BUDGET:
-            raise BudgetError(
-                f"All weights of stack {self.stack.name} take {size / 2**20:.0f} MB, more than the "
-                f"{WHOLE_BUDGET / 2**20:.0f} MB allowed. Index them by layer and head instead."
-            )
-        whole = np.stack([self[layer] for layer in range(self.shape[0])])
-        return whole if dtype is None else whole.astype(dtype)
-
-
-def _three(index: Index | tuple[Index, ...]) -> tuple[int, Index, Index]:
-    """Layer, heads and rows; those that are not given are all."""
-    given = index if isinstance(index, tuple) else (index,)
-    layer, heads, rows = (*given, slice(None), slice(None), slice(None))[:3]
-    known = all(isinstance(part, int | np.integer | slice) for part in given)
-    if isinstance(layer, slice) or len(given) > 3 or not known:
-        raise TraceError(
-            "weights are indexed by one layer, then heads and rows as numbers or slices: "
-            "weights[layer, heads, rows]"
-        )
-    return int(layer), heads, rows
-
-
-def _as_slice(index: Index, size: int) -> slice:
-    if isinstance(index, slice):
-        return index
-    if not -size <= index < size:
-        raise IndexError(_out_of_range(index, size))
-    return slice(int(index) % size, int(index) % size + 1)
-
-
-def _out_of_range(index: Index, size: int) -> str:
-    return f"{index} is out of range: there are {size}, counted from 0"

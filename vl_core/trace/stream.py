@@ -6,15 +6,17 @@ import numpy as np
 
 from vl_core.arrays import HiddenStates, PackedStates, StateScales
 from vl_core.errors import TraceError
+from vl_core.trace.frozen import freeze, own, take_over
 from vl_core.trace.tokens import TokenTable
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Stream:
     """The tokens of one sequence and their hidden states.
 
     Hidden states are packed as float16 with one scale for each state, so that no model's
-    activations overflow. A stream whose states were not kept has zero states.
+    activations overflow; the packed array becomes read-only as it is. A stream whose states were
+    not kept has zero states.
     """
 
     name: str
@@ -31,8 +33,12 @@ class Stream:
             )
         if not np.isfinite(self.packed_states).all() or not np.isfinite(self.scales).all():
             raise TraceError(f"stream {self.name}: hidden states that are not finite")
-        for array in (self.packed_states, self.scales):
-            array.flags.writeable = False  # every visitor shares this one object
+        if (self.scales <= 0).any():
+            raise TraceError(
+                f"stream {self.name}: hidden states scaled by {self.scales.min()}, wanted above 0"
+            )
+        take_over(self.packed_states)
+        freeze(self, scales=own(self.scales))
 
     @classmethod
     def of(cls, name: str, tokens: TokenTable, hidden_states: HiddenStates) -> "Stream":

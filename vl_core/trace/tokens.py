@@ -8,11 +8,12 @@ import numpy as np
 
 from vl_core.arrays import Boxes, Centres, Spans, TokenMask
 from vl_core.errors import TraceError
+from vl_core.trace.frozen import freeze, own
 
 KINDS = ("text", "image", "special")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TokenTable:
     """The tokens of one stream, in the model's own order.
 
@@ -38,8 +39,12 @@ class TokenTable:
         strange = sorted(set(self.kinds) - set(KINDS))
         if strange:
             raise TraceError(f"token kinds {strange}; only {', '.join(KINDS)} exist")
-        for array in (self.boxes, self.spans, self.is_padding, self.is_unknown):
-            array.flags.writeable = False  # every visitor shares this one object
+        for name, width in (("boxes", 4), ("spans", 2)):
+            shape = getattr(self, name).shape
+            if shape != (count, width):
+                raise TraceError(f"{name} of shape {shape}; {count} x {width} numbers are wanted")
+        arrays = ("boxes", "spans", "is_padding", "is_unknown")
+        freeze(self, **{name: own(getattr(self, name)) for name in arrays})
 
     @classmethod
     def of(

@@ -7,14 +7,16 @@ from pathlib import Path
 import numpy as np
 
 from vl_core.errors import TraceError
+from vl_core.example import EDGE, Region, wrong_box
 from vl_core.trace import files
 from vl_core.trace.example import TracedExample
+from vl_core.trace.frozen import freeze, own_mapping
 from vl_core.trace.provenance import Prediction, Provenance
 from vl_core.trace.stack import Stack
 from vl_core.trace.stream import Stream
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Trace:
     """One forward pass: the example, streams of tokens, stacks of attention, the prediction.
 
@@ -28,6 +30,9 @@ class Trace:
     provenance: Provenance
 
     def __post_init__(self) -> None:
+        freeze(self, streams=own_mapping(self.streams), stacks=own_mapping(self.stacks))
+        for region in self.example.regions:
+            self._check_region(region)
         for name, stream in self.streams.items():
             _check_name("stream", name, stream.name)
             self._check_boxes(name, stream)
@@ -38,6 +43,18 @@ class Trace:
                 self._check_tokens(name, stack, role)
             if stack.regions != self.example.regions:
                 raise TraceError(f"stack {name} and the example differ in their regions")
+
+    def _check_region(self, region: Region) -> None:
+        wrong = wrong_box(region, self.example.original_size)
+        if wrong:
+            raise TraceError(wrong)
+        length = len(self.example.text)
+        start, end = region.span or (0, length)
+        if not 0 <= start < end <= length:
+            raise TraceError(
+                f"region {region.label} is named by the characters {start} to {end} of a text of "
+                f"{length}"
+            )
 
     def _check_tokens(self, name: str, stack: Stack, role: str) -> None:
         stream_name = getattr(stack, f"{role}_stream")
@@ -57,8 +74,7 @@ class Trace:
         if self.example.original_size is None:
             raise TraceError(f"stream {name} has patches, but the example has no picture")
         width, height = self.example.original_size
-        # A hundredth of a pixel covers the rounding of boxes that end at the picture's edge.
-        outside = (boxes < -0.01) | (boxes > np.array([width, height, width, height]) + 0.01)
+        outside = (boxes < -EDGE) | (boxes > np.array([width, height, width, height]) + EDGE)
         if outside.any():
             raise TraceError(
                 f"stream {name}: a patch lies outside the picture of {width} x {height} pixels"

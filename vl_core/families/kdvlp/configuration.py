@@ -4,6 +4,12 @@ from typing import Any, Literal
 
 from transformers import PreTrainedConfig, ResNetConfig
 
+_CHOICES = {
+    "norm_order": ("pre", "post"),
+    "backbone": ("cells", "resnet"),
+    "position_code": ("centred", "normalized"),
+}
+
 
 class KDVLPConfig(PreTrainedConfig):
     r"""Everything that shapes a KD-VLP-style model; the defaults are the small model that ships.
@@ -64,7 +70,14 @@ class KDVLPConfig(PreTrainedConfig):
     tie_word_embeddings: bool = True
 
     def __post_init__(self, **kwargs: object) -> None:
-        """Make the ResNet's configuration out of what a JSON file holds of it."""
+        """Make the ResNet's configuration out of what a JSON file holds of it.
+
+        Raises ValueError for a choice that does not exist, which would count as another one.
+        """
+        for name, choices in _CHOICES.items():
+            came = getattr(self, name)
+            if came not in choices:
+                raise ValueError(f"{name} is {came!r}, wanted one of {', '.join(choices)}")
         if isinstance(self.backbone_config, dict):
             self.backbone_config = ResNetConfig(**self.backbone_config)
         elif self.backbone == "resnet" and self.backbone_config is None:

@@ -16,6 +16,8 @@ from vl_core.arrays import Boxes
 from vl_core.capture import Place
 from vl_core.errors import TextError
 from vl_core.example import Example
+from vl_core.families.kdvlp.configuration import KDVLPConfig
+from vl_core.families.kdvlp.image_processing import KDVLPImageProcessor
 from vl_core.families.kdvlp.modelling import KDVLPForTasks
 from vl_core.families.kdvlp.processing import KDVLPProcessor
 from vl_core.trace import Prediction, TokenTable
@@ -36,15 +38,20 @@ class KDVLP:
     def inputs(self, example: Example) -> BatchFeature:
         """The text between [CLS] and [SEP] and, if there is one, the picture cut into cells.
 
-        Raises TextError if the text is too long, ImageError if the picture is too narrow.
+        Raises TextError if the text is too long or holds nothing legible, ImageError if the
+        picture is too narrow.
         """
-        self._check_length(example.text)
+        self._check_text(example.text)
         pictures = {} if example.image is None else {"images": example.image}
         return self.processor(text=example.text, **pictures, return_tensors="pt")
 
-    def _check_length(self, text: str) -> None:
+    def _check_text(self, text: str) -> None:
         tokenizer = self.processor.tokenizer
         came = len(tokenizer(text, add_special_tokens=False)["input_ids"])
+        if not came:
+            raise TextError(
+                "The question has no character that this model can read. Type it in words."
+            )
         limit = self.model.config.max_position_embeddings
         fitting = limit - tokenizer.num_special_tokens_to_add()
         if came > fitting:
@@ -148,7 +155,8 @@ def _joined(words: TokenTable, cells: TokenTable) -> TokenTable:
 def load(path: Path) -> KDVLP:
     """The checkpoint in this folder, in full precision and ready to run.
 
-    Raises OSError or ValueError for files that are missing or incomplete.
+    Raises OSError or ValueError for files that are missing, incomplete or contradict each other;
+    damaged ones raise whatever transformers makes of them.
     """
     model, report = KDVLPForTasks.from_pretrained(
         path,
@@ -157,9 +165,22 @@ def load(path: Path) -> KDVLP:
         use_safetensors=True,  # never a pickle
         output_loading_info=True,
     )
-    if report["missing_keys"]:
-        # transformers would go on with random numbers in their place.
-        missing = sorted(report["missing_keys"])
-        raise ValueError(f"{len(missing)} weights are missing, {missing[0]} among them")
+    # transformers would put random numbers in place of the missing, and drop the unexpected.
+    for problem in ("missing", "unexpected"):
+        if names := sorted(report[f"{problem}_keys"]):
+            raise ValueError(f"{len(names)} weights are {problem}, {names[0]} among them")
     processor = KDVLPProcessor.from_pretrained(path, local_files_only=True)
+    _check_fit(processor.image_processor, model.config)
+    # What a visitor types is text: no question may hold a [SEP] that the model takes for its own.
+    processor.tokenizer.split_special_tokens = True
     return KDVLP(model.eval(), processor)
+
+
+def _check_fit(pictures: KDVLPImageProcessor, config: KDVLPConfig) -> None:
+    """Raise ValueError unless the processor cuts pictures as the model was made for."""
+    for name in ("stride", "max_cells"):
+        came, wanted = getattr(pictures, name), getattr(config, name)
+        if came != wanted:
+            raise ValueError(
+                f"{name} is {came} in the processor's configuration and {wanted} in the model's"
+            )

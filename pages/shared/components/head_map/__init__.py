@@ -8,7 +8,7 @@ import streamlit as st
 
 from pages.shared.components.assets import component
 from vl_core.arrays import HeadMap, LayerCurve
-from vl_core.figures.heads import ColorScale
+from vl_core.figures.color_scale import ColorScale
 
 _mounted = component(
     "head_map", "head_map/scale.js", "head_map/picture.js", "head_map/component.js"

@@ -150,6 +150,7 @@ function choose(view, [layer, column]) {
 }
 
 function press(view, event, [layer, column]) {
+  if (event.altKey || event.ctrlKey || event.metaKey) return; // the browser's own shortcuts
   const last = [view.cells.length - 1, headsOf(view.data)];
   const steps = {
     ArrowUp: [layer - 1, column],

@@ -54,31 +54,28 @@ def linked_view(
     stack: Stack,
     selection: Selection,
     on_change: Callable[[dict[str, Any]], None],
-    *,
-    mean_of_layers: bool,
 ) -> None:
     """Draw the view of a stack in which one stream looks at itself.
 
-    analysis: names the trace and changes with its content. mean_of_layers: show the mean over all
-    layers in place of the selected one. on_change: called with the layer, head, direction, tokens
-    and mean_of_layers that the visitor has chosen, before the page runs again.
+    analysis: names the trace and changes with its content. on_change: called with the layer,
+    all_layers, head, direction and tokens that the visitor has chosen, before the page runs again.
     """
     _mount(
         key=KEY,
-        data=_payload(analysis, example, stack, selection, mean_of_layers=mean_of_layers),
+        data=_payload(analysis, example, stack, selection),
         on_selection_change=lambda: on_change(_choice()),
         on_missing_change=_note_missing,
     )
     blob_store.deliver(analysis, _blobs(example, stack, selection.layer))
 
 
+def is_whole(stack: Stack) -> bool:
+    """Whether the browser is given all layers, without which it cannot show their mean."""
+    return wire.BYTES * int(np.prod(stack.weights.shape)) <= WHOLE_BYTES
+
+
 def _payload(
-    analysis: str,
-    example: TracedExample,
-    stack: Stack,
-    selection: Selection,
-    *,
-    mean_of_layers: bool,
+    analysis: str, example: TracedExample, stack: Stack, selection: Selection
 ) -> dict[str, Any]:
     return {
         "version": f"{analysis}/{stack.name}",
@@ -87,15 +84,15 @@ def _payload(
         "pictureKey": None if example.picture is None else f"{analysis}/{PICTURE}",
         "size": example.original_size,
         "heads": stack.n_heads,
-        "isWhole": _is_whole(stack),
+        "isWhole": is_whole(stack),
         **_tokens(stack.queries),
         "selection": {
             "layer": selection.layer,
+            "allLayers": selection.all_layers and is_whole(stack),
             "head": selection.head,
             "direction": selection.direction,
             "tokens": selection.tokens,
         },
-        "meanOfLayers": mean_of_layers,
         # A message that answers an older change than the visitor's last one is out of date.
         "seen": (_state().get("selection") or {}).get("change", 0),
     }
@@ -125,10 +122,10 @@ def _choice() -> dict[str, Any]:
     sent = _state()["selection"]
     return {
         "layer": int(sent["layer"]),
+        "all_layers": bool(sent["allLayers"]),
         "head": None if sent["head"] is None else int(sent["head"]),
         "direction": str(sent["direction"]),
         "tokens": tuple(int(token) for token in sent["tokens"]),
-        "mean_of_layers": bool(sent["meanOfLayers"]),
     }
 
 
@@ -136,14 +133,10 @@ def _note_missing() -> None:
     blob_store.forget(_state().get("missing") or ())
 
 
-def _is_whole(stack: Stack) -> bool:
-    return int(np.prod(stack.weights.shape)) <= WHOLE_BYTES
-
-
 def _blobs(example: TracedExample, stack: Stack, selected: int) -> dict[str, Callable[[], bytes]]:
     """The selected layer, the picture, then the other layers if they are not too much."""
-    others = [i for i in range(stack.n_layers) if i != selected] if _is_whole(stack) else []
-    layers = {_layer_name(stack, i): partial(_coded_layer, stack, i) for i in (selected, *others)}
+    others = [i for i in range(stack.n_layers) if i != selected] if is_whole(stack) else []
+    layers = {_layer_name(stack, i): partial(_packed_layer, stack, i) for i in (selected, *others)}
     if example.picture is None:
         return layers
     first = _layer_name(stack, selected)
@@ -154,10 +147,8 @@ def _layer_name(stack: Stack, layer: int) -> str:
     return f"{stack.name}/{layer}"
 
 
-def _coded_layer(stack: Stack, layer: int) -> bytes:
-    codes, maxima = wire.encode(stack.weights[layer])
-    padding = bytes(-codes.size % 4)  # so that the browser can read the maxima where they lie
-    return codes.tobytes() + padding + maxima.astype("<f4").tobytes()
+def _packed_layer(stack: Stack, layer: int) -> bytes:
+    return wire.packed(stack.weights[layer])
 
 
 def _jpeg(picture: Image.Image) -> bytes:

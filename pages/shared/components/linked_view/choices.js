@@ -7,7 +7,7 @@ const OPTIONS = {
 };
 const DIRECTIONS = [["looks_at", "looks at"], ["looked_at_by", "is looked at by"]];
 const EXPLAINED = {
-  map: "The picture and the words each have a scale of their own, up to the largest weight shown",
+  map: "The picture and the words each have a scale of their own, up to the largest weight shown; neither ends below 1/20 of the other, so that next to nothing stays dark",
   shared: "One scale for all tokens of this layer and head, so that maps can be compared",
   blocks: "One color for each patch, as the model has it",
   smooth: "Blurred between patches: easier on the eye, but finer than the model sees",
@@ -60,11 +60,11 @@ function buildChoices(state) {
 }
 
 function showChoices(state) {
-  const { data, find, selection, meanOfLayers, options } = state;
+  const { data, find, selection, options } = state;
   find("#layer").value = selection.layer;
-  find("#layer").disabled = meanOfLayers;
-  find(".layer-number").textContent = meanOfLayers ? "all" : data.layerNumbers[selection.layer];
-  find("#mean-layers").checked = meanOfLayers;
+  find("#layer").disabled = selection.allLayers;
+  find(".layer-number").textContent = selection.allLayers ? "all" : data.layerNumbers[selection.layer];
+  find("#mean-layers").checked = selection.allLayers;
   check(state, "head", selection.head);
   check(state, "direction", selection.direction);
   find(".stage img").style.filter = PICTURE_FILTERS[options.picture];
@@ -72,10 +72,7 @@ function showChoices(state) {
 
 function listenToChoices(state) {
   state.find("#layer").addEventListener("input", (event) => select(state, { layer: Number(event.target.value) }));
-  state.find("#mean-layers").addEventListener("change", (event) => {
-    state.meanOfLayers = event.target.checked;
-    select(state, {});
-  });
+  state.find("#mean-layers").addEventListener("change", (event) => select(state, { allLayers: event.target.checked }));
   state.find(".play").addEventListener("click", () => play(state));
   state.find(".png").addEventListener("click", () => savePicture(state));
 }

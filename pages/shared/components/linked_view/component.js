@@ -4,8 +4,8 @@ const PATIENCE = 2000; // milliseconds before what is missing is asked for again
 const PICTURE_FILTERS = { dimmed: "saturate(0.45) brightness(0.7)", plain: "none", hidden: "opacity(0)" };
 const states = new WeakMap(); // by parent element: the export below runs anew with every message
 
-function layersShown({ data, selection, meanOfLayers }) {
-  return meanOfLayers ? data.layerNumbers.map((_, layer) => layer) : [selection.layer];
+function layersShown({ data, selection }) {
+  return selection.allLayers ? data.layerNumbers.map((_, layer) => layer) : [selection.layer];
 }
 
 // The blobs of the layers on show, or null while one of them is on its way.
@@ -61,13 +61,14 @@ function currentValues(state) {
   const weights = weightsOf(state, selection.head);
   const tokens = shownTokens(state);
   const values = profile(weights, data.kinds.length, tokens, selection.direction);
+  const own = ownTops(values, data.kinds);
   const shared = options.scaling === "shared" ? topOfAll(state) : null;
   return {
     tokens,
     values,
-    pictureTop: shared ?? largest(values, data.kinds, "image"),
+    pictureTop: shared ?? own.picture,
     picturePeak: largest(values, data.kinds, "image"),
-    wordsTop: shared ?? largest(values, data.kinds, "text"),
+    wordsTop: shared ?? own.words,
     wordsPeak: largest(values, data.kinds, "text", "special"),
   };
 }
@@ -129,8 +130,7 @@ function select(state, changes) {
   refresh(state);
   clearTimeout(state.commit);
   state.commit = setTimeout(() => {
-    const { selection, meanOfLayers, change } = state;
-    state.setStateValue("selection", { ...selection, meanOfLayers, change });
+    state.setStateValue("selection", { ...state.selection, change: state.change });
   }, DEBOUNCE);
 }
 
@@ -185,7 +185,7 @@ function create(root) {
     root, find, canvas,
     context: canvas.getContext("2d"),
     options: { scaling: "map", patches: "blocks", picture: "dimmed", pointing: "lights" },
-    selection: {}, meanOfLayers: false, change: 0,
+    selection: {}, change: 0,
     playing: null, drag: null, pointed: null, timer: null, waiting: null, cache: {},
   };
   for (const place of root.querySelectorAll(".scale")) buildScale(place);
@@ -218,7 +218,6 @@ function follow(state, data) {
   state.data = data;
   if (isOther || data.seen >= state.change) {
     state.selection = { ...data.selection };
-    state.meanOfLayers = data.meanOfLayers;
     state.change = data.seen;
   }
   if (isOther) {

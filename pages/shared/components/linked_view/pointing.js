@@ -110,6 +110,7 @@ function pin(state, tokens, adds) {
 }
 
 function pressKey(state, event, isPicture) {
+  if (event.altKey || event.ctrlKey || event.metaKey) return; // the browser's own shortcuts
   if (event.key === "Escape") letGo(state);
   else if (event.key === " ") play(state);
   else if (event.key in ARROWS) step(state, ARROWS[event.key], event.shiftKey, isPicture);

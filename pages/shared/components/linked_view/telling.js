@@ -25,8 +25,8 @@ function nameOf(state, tokens) {
   return `the mean of ${named.join(", ")}`;
 }
 
-function layerName({ data, selection, meanOfLayers }) {
-  return meanOfLayers ? `all ${data.layerNumbers.length} layers (mean)` : `layer ${data.layerNumbers[selection.layer]}`;
+function layerName({ data, selection }) {
+  return selection.allLayers ? `all ${data.layerNumbers.length} layers (mean)` : `layer ${data.layerNumbers[selection.layer]}`;
 }
 
 function headName({ data, selection }) {

@@ -47,7 +47,7 @@ function drawThumbnails(state) {
   const chosen = pinnedTokens(state);
   const profiles = state.thumbnails.map((_, head) =>
     profile(weightsOf(state, head), data.kinds.length, chosen, selection.direction));
-  const tops = profiles.map((values) => largest(values, data.kinds, "image"));
+  const tops = profiles.map((values) => ownTops(values, data.kinds).picture);
   const common = Math.max(...tops);
   const isShared = state.options.scaling === "shared";
   state.thumbnails.forEach((small, head) => {

@@ -1,19 +1,16 @@
-// Attention weights from the square-root codes that Python sends: (code / 255)^2 * the row's maximum.
-// A layer's blob holds codes of head x query x key, then, aligned to four bytes, the maxima of
-// head x query as float32.
+// Attention weights from the bytes that Python sends; vl_core/wire.py says what they hold.
+const STEPS = 65535;
 
 function codedLayer(blob, heads, tokens) {
-  const count = heads * tokens * tokens;
-  return {
-    codes: blob.subarray(0, count),
-    maxima: new Float32Array(blob.buffer, blob.byteOffset + Math.ceil(count / 4) * 4, heads * tokens),
-  };
+  const maxima = new Float32Array(blob.buffer, blob.byteOffset, heads * tokens);
+  const codes = new Uint16Array(blob.buffer, blob.byteOffset + maxima.byteLength, heads * tokens * tokens);
+  return { codes, maxima };
 }
 
 // Adds `share` times one head's weights (query x key) to `sum`.
 function addHead(sum, { codes, maxima }, head, tokens, share) {
   for (let query = 0; query < tokens; query++) {
-    const factor = (share * maxima[head * tokens + query]) / (255 * 255);
+    const factor = (share * maxima[head * tokens + query]) / STEPS ** 2;
     const from = (head * tokens + query) * tokens;
     const to = query * tokens;
     for (let key = 0; key < tokens; key++) {
@@ -66,6 +63,15 @@ function largest(values, kinds, ...wanted) {
     if (wanted.includes(kinds[token]) && values[token] > top) top = values[token];
   }
   return top;
+}
+
+// Where the color scales of picture and words end by themselves: at the largest weight of each, but
+// not below this part of the other's, so that what is practically nothing looks like nothing.
+const LEAST_TOP = 1 / 20;
+
+function ownTops(values, kinds) {
+  const [picture, words] = ["image", "text"].map((kind) => largest(values, kinds, kind));
+  return { picture: Math.max(picture, LEAST_TOP * words), words: Math.max(words, LEAST_TOP * picture) };
 }
 
 // The largest weight between words and patches: special tokens draw so much attention in many

@@ -122,7 +122,7 @@ class Painter {
   paint(pen, view) {
     const lit = new Set([...view.selected, ...view.near.map(({ mark }) => mark)]);
     for (const [kind, marks] of Object.entries(this.byKind)) {
-      pen.globalAlpha = lit.size ? (kind === "image" ? 0.45 : 0.6) : 1;
+      pen.globalAlpha = lit.size ? 0.75 : 1;
       if (kind === "image" && marks.length > CROPS) this.squares(pen, marks, view.spots);
       else for (const mark of marks) this.mark(pen, mark, view.spots[2 * mark], view.spots[2 * mark + 1]);
     }
@@ -210,7 +210,7 @@ class Painter {
     const labels = this.labels.place(marks, view, this.widths, this.obstacles);
     for (const { mark, x, y } of labels) {
       const isLit = !lit.size || lit.has(mark) || mark === view.hovered;
-      this.written(pen, shortened(this.map.texts[mark]), x, y, isLit ? 1 : 0.55);
+      this.written(pen, shortened(this.map.texts[mark]), x, y, isLit ? 1 : 0.75);
     }
   }
 

@@ -168,6 +168,12 @@ function nearestLists(panel, map, picture, subject, found, stateName) {
   panel.replaceChildren(heading, lists, note);
 }
 
+// A true minus sign, and none before zero.
+function cosine(similarity) {
+  const text = similarity.toFixed(2);
+  return (Number(text) === 0 ? "0.00" : text).replace("-", "−");
+}
+
 function nearestList(title, map, picture, found) {
   const part = element("div");
   const list = element("ol");
@@ -178,7 +184,7 @@ function nearestList(title, map, picture, found) {
     button.append(
       emblem(map, picture, mark, 22),
       element("span", map.texts[mark]),
-      element("data", similarity.toFixed(2).replace("-", "−")),
+      element("data", cosine(similarity)),
     );
     const item = element("li");
     item.append(button);

@@ -15,6 +15,7 @@ from PIL import Image
 
 from vl_core.arrays import Points
 from vl_core.figures.style import KIND_COLORS
+from vl_core.token_attention import token_labels
 from vl_core.trace import TokenTable
 
 PICTURE_SIDE = 512  # pixels: crops stay sharp, the blob stays small
@@ -62,9 +63,10 @@ def encoded(shown: StatePicture) -> bytes:
 
 
 def _header(shown: StatePicture) -> dict[str, Any]:
+    labels = token_labels(shown.tokens)
     return {
         "title": shown.title,
-        "texts": [shown.tokens.texts[position] for position in shown.positions],
+        "texts": [labels[position] for position in shown.positions],
         "kinds": [shown.tokens.kinds[position] for position in shown.positions],
         "positions": shown.positions.tolist(),
         "stateNames": shown.state_names,

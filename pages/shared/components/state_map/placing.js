@@ -1,6 +1,6 @@
 // Where marks and labels lie on the canvas, in CSS pixels.
 
-const MARGIN = { left: 34, right: 34, top: 46, bottom: 42 };
+const MARGIN = { left: 20, right: 20, top: 38, bottom: 36 };
 const LABELLED = 80; // more words than this are named only when they are pointed at
 
 // state x token x 2 in pixels: one scale for both axes, or distances would be bent.

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from pages.shared.components.assets import component
+from pages.shared.layout import percent
 from vl_core.trace import TokenTable, Trace
 
 TITLES = {
@@ -35,7 +36,10 @@ def _payload(trace: Trace, tokens: TokenTable) -> dict[str, Any]:
         "caption": _grid_sentence(trace, len(boxes)),
         "tokens": [_token(tokens, i) for i in np.flatnonzero(~tokens.is_image)],
         "note": _unknown_sentence(tokens),
-        "answers": [{"text": text, "share": share} for text, share in trace.prediction.top[:5]],
+        "answers": [
+            {"text": text, "share": share, "said": percent(share)}
+            for text, share in trace.prediction.top[:5]
+        ],
         "truth": _truth(trace),
     }
 

@@ -21,13 +21,13 @@ function drawGrid(svg, data) {
   svg.replaceChildren(...boxes);
 }
 
-function answer({ text, share }) {
+function answer({ text, share, said }) {
   const item = element("li", "");
   const track = element("div", "track");
   const bar = element("div", "bar");
   bar.style.width = `${100 * share}%`;
   track.append(bar);
-  item.append(element("span", "name", text), track, element("span", "share", `${(100 * share).toFixed(1)} %`));
+  item.append(element("span", "name", text), track, element("span", "share", said));
   return item;
 }
 
