@@ -1,5 +1,6 @@
 // Clocks inside the page: when something was done, when its result was painted, what the server sent.
 const FORWARD_DONE = "Measuring the heads"; // what the app says as soon as the forward pass is over
+const PATIENCE = 60_000; // ms
 
 const clock = (globalThis.clock = {
   bytes: 0, // from the server, all messages
@@ -12,17 +13,18 @@ const clock = (globalThis.clock = {
     return [...(place?.querySelectorAll("*") ?? [])].find((element) => element.shadowRoot)?.shadowRoot;
   },
 
-  // The moment after the first frame that shows that `isThere`.
+  // The moment after the first frame that shows that `isThere`; fails if none does in a minute.
   when: (isThere) =>
-    new Promise((done) => {
+    new Promise((done, fail) => {
       const look = () => {
-        if (isThere()) {
-          const channel = new MessageChannel();
-          channel.port1.onmessage = () => done(performance.now());
-          channel.port2.postMessage(null);
-        } else requestAnimationFrame(look);
+        if (!isThere()) return requestAnimationFrame(look);
+        const channel = new MessageChannel();
+        channel.port1.onmessage = () => done(performance.now());
+        channel.port2.postMessage(null);
       };
       requestAnimationFrame(look);
+      const said = () => `still waiting for ${isThere}; the page says: ${document.body.innerText}`;
+      setTimeout(() => fail(new Error(said())), PATIENCE);
     }),
 
   isIdle: () =>

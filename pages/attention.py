@@ -115,7 +115,7 @@ layer = None if chosen.all_layers and is_whole(stack) else chosen.layer
 heading(
     "Where does each word look?",
     "Point at a word or a patch to see what it looks at; click to pin it, drag or Shift-click to "
-    "average several.",
+    "average several. Patches are named by row and column.",
 )
 linked_view(session.trace_id(), trace.example, stack, chosen, keep)
 

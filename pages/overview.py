@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.shared import frame, session
+from pages.shared import frame, permalink, session
 from pages.shared.components.summary import summary
 from pages.shared.layout import escaped, heading
 from vl_core.accuracy import accuracy
@@ -77,7 +77,7 @@ st.caption(
 
 for column, (page, title, sentence) in zip(st.columns(3), VIEWS, strict=True):
     with column, st.container(border=True, height="stretch"):
-        st.page_link(page, label=f"**{title}**", query_params=dict(st.query_params))
+        st.page_link(page, label=f"**{title}**", query_params=permalink.parameters())
         st.caption(sentence)
 
 with st.expander("What this model is, and what it is good for", icon=":material/info:"):

@@ -19,6 +19,7 @@ token_attention     what chosen tokens look at, and what looks at them, by layer
 figures             arrays -> Plotly figures
 store               traces on disk, keyed by content
 wire                attention as bytes for the browser
+accuracy            how often the embedded model is right, as measured
 datasets            scenes of our own and other sources of examples
 """
 

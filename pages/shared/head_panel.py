@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from pages.shared import session
+from pages.shared import permalink, session
 from pages.shared.head_numbers import Numbers, patterns_of
 from pages.shared.layout import escaped, percent
 from pages.shared.selection import Selection
@@ -48,7 +48,7 @@ def facts(stack: Stack, chosen: Selection, shown: Numbers) -> None:
         "pages/attention.py",
         label="Look through this head" if head is not None else "Look through this layer",
         icon=":material/center_focus_strong:",
-        query_params=dict(st.query_params),
+        query_params=permalink.parameters(),
     )
 
 

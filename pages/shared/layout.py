@@ -19,7 +19,7 @@ CAUTION = (
     "**Attention shows routing, not cause.** A head that looks at a place need not use what it "
     "finds there, and what it does not look at may have reached it through other layers."
 )
-SUBTITLE_ROOM = 36  # pixels: the line, and a legend below it
+SUBTITLE_ROOM = 44  # pixels: the line, and a legend below it
 
 
 def heading(title: str, sentence: str) -> None:

@@ -100,7 +100,8 @@ class ShownStates:
             for mark, cosine in zip(marks[:IN_TABLE], cosines[:IN_TABLE], strict=True)
             if mark >= 0
         ]
-        return "  ·  ".join(found)
+        # A line may break between two of them, but not within one.
+        return "  ·  ".join(one.replace(" ", "\N{NO-BREAK SPACE}") for one in found)
 
     def points_csv(self, points: Points) -> str:
         """A row for each mark and state; positions in the stream count from 1."""

@@ -98,9 +98,7 @@ def _draw_scene() -> None:
 
 
 def _upload() -> None:
-    file = st.file_uploader(
-        "Picture file", ENDINGS, key="file", help=FORMATS
-    )
+    file = st.file_uploader("Picture file", ENDINGS, key="file", help=FORMATS)
     content = None if file is None else file.getvalue()
     name = "" if content is None else requests.digest(content)
     if content is None:

@@ -70,7 +70,7 @@ def test_the_table_names_states_and_neighbours_in_words(shown):
 
     assert table["Hidden state"] == shown.names
     marks, cosines = shown.nearest(np.array([2]))
-    first = table["Nearest patches"][3].split("  ·  ")[0]
+    first = table["Nearest patches"][3].split("  ·  ")[0].replace("\N{NO-BREAK SPACE}", " ")
     name, value = first.rsplit(" ", 1)
     assert f"patch {name}" == shown.texts[marks[0, 3, 1, 0]]
     number = float(value.strip("()").replace("−", "-"))
@@ -82,7 +82,9 @@ def test_a_cosine_of_next_to_nothing_has_no_sign(shown, monkeypatch):
     found = np.full((1, 4, 2, 3), 5), np.full((1, 4, 2, 3), -0.004, np.float32)
     monkeypatch.setattr(ShownStates, "nearest", lambda *_: found)
 
-    assert set(shown.nearest_table(1)["Nearest words"]) == {"  ·  ".join(["[SEP] (0.00)"] * 3)}
+    assert set(shown.nearest_table(1)["Nearest words"]) == {
+        "  ·  ".join(["[SEP]\N{NO-BREAK SPACE}(0.00)"] * 3)
+    }
 
 
 def test_a_mark_is_quoted_in_a_sentence(shown):
