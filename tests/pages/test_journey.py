@@ -97,7 +97,7 @@ def point_at_words_and_patches(page: Page) -> None:
         visit.words(page).filter(has_text=word).hover()
         seen = visit.other_overlay(page, seen)
         expect(said).to_contain_text(word)
-    for place, name in ((0.05, "row 1, column 1"), (0.95, "row 5, column 8")):
+    for place, name in ((0.05, "Patch 1, 1"), (0.95, "Patch 5, 8")):
         visit.point_at_patch(page, place, place)
         seen = visit.other_overlay(page, seen)
         expect(said).to_contain_text(name)
