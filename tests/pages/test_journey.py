@@ -69,7 +69,7 @@ def test_a_photograph_with_a_question_is_seen_on_all_pages(page, url):
 
     visit.turn_to(page, "Hidden states")
     pinned = page.locator('.st-key-state_map .words button[aria-pressed="true"]')
-    expect(pinned).to_have_text("roof")
+    expect(pinned).to_have_text("color")
 
 
 def choose_another_head(page: Page) -> None:
@@ -105,7 +105,7 @@ def point_at_words_and_patches(page: Page) -> None:
 
 def pin_a_word(page: Page) -> None:
     """A click keeps a word: it is marked, and its position stands in the address."""
-    word = visit.words(page).filter(has_text="roof")
+    word = visit.words(page).filter(has_text="color")
     word.click()
 
     expect(word).to_have_attribute("aria-pressed", "true")
