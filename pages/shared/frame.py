@@ -33,10 +33,10 @@ def main() -> None:
     st.logo("docs/logo.svg", size="large")
     st.session_state["framed"] = True
     try:
-        _settle()
         _draw(page)
     finally:
         st.session_state["framed"] = False
+    _settle()
     session.warm_up()
 
 
