@@ -13,6 +13,7 @@ model               load a checkpoint, run it, get a trace
 families            one adapter for each architecture: geometry and prediction
 capture             running a model and keeping what its attention did, unchanged and checked
 head_stats          a stack -> one number for each head
+attribution         what an answer rests on: maps against boxes, relevancy, heads left out
 projection          hidden states -> two dimensions
 neighbours          nearest tokens in the full space, and the gap between modalities
 token_attention     what chosen tokens look at, and what looks at them, by layer and head

@@ -22,11 +22,13 @@ class Region:
 
     box: left, top, right, bottom in pixels of the upright picture.
     span: first character and one past the last of the words in the text that name it, or None.
+    is_asked: whether the text asks about this place, and does not only mention it to find another.
     """
 
     label: str
     box: tuple[float, float, float, float]
     span: tuple[int, int] | None = None
+    is_asked: bool = True
 
 
 @dataclass(frozen=True, init=False)

@@ -68,14 +68,17 @@ class Case:
 
 
 def regions():
-    """Boxes for "red star" across patches, two for "the", one in a patch's corner, one unnamed."""
+    """Boxes for "red star" across patches, two for "the", one in a patch's corner, one unnamed.
+
+    Two are not asked about, one of them all of the picture.
+    """
     red, the, end = TEXT.index("red"), TEXT.index("the"), TEXT.index("star") + 4
     return (
         Region("star", (13.0, 5.0, 47.0, 21.5), (red, end)),
-        Region("left half", (0.0, 0.0, 30.0, 32.0), (the, the + 3)),
+        Region("left half", (0.0, 0.0, 30.0, 32.0), (the, the + 3), is_asked=False),
         Region("top", (10.0, 0.0, 60.0, 7.0), (the, the + 3)),
         Region("corner", (16.0, 1.0, 19.0, 4.0), (0, 2)),  # not every word sees this patch
-        Region("nothing", (0.0, 0.0, 60.0, 32.0), None),
+        Region("nothing", (0.0, 0.0, 60.0, 32.0), None, is_asked=False),
     )
 
 
@@ -159,6 +162,24 @@ def sliding():
     return case(Mask("sliding", window=4).rows(slice(None), n, n), tokens)
 
 
+def class_token_last():
+    """The picture first, the class token behind it in sight of the last four patches alone."""
+    tokens = _reordered(random_tokens(5, 2, 3), [*range(7, 13), *range(1, 6), 0, 6])
+    n = len(tokens)
+    return case(Mask("sliding", window=10).rows(slice(None), n, n), tokens)
+
+
+def even():
+    """Heads that look at some patches alike, and at others not at all."""
+    tokens = random_tokens(5, 3, 4)
+    return case(everything(tokens), tokens, change=_even)
+
+
+def _even(weights):
+    some = weights > np.median(weights)
+    return some / some.sum(axis=-1, keepdims=True)
+
+
 def windows():
     """Strided windows: some queries cannot see themselves through a window of other keys."""
     tokens = random_tokens(5, 3, 4)
@@ -240,6 +261,8 @@ MAKERS: dict[str, Callable[[], Case]] = {
         image_first,
         padding_first,
         sliding,
+        class_token_last,
+        even,
         windows,
         neighbouring_windows,
         cross,

@@ -221,10 +221,16 @@ def _fraction_inside(patch, boxes):
     return inside / _shared([patch])
 
 
-def _grounded(head):
-    """For each word with a box: the share of its image attention inside, and if it were uniform."""
+def _is_hit(patch, boxes):
+    """A quarter of the patch is covered, or the center of a box lies in it or on its edge."""
+    centers = [((box[0] + box[2]) / 2, (box[1] + box[3]) / 2) for box in boxes]
+    holds = any(patch[0] <= x <= patch[2] and patch[1] <= y <= patch[3] for x, y in centers)
+    return holds or _fraction_inside(patch, boxes) >= 0.25
+
+
+def _words(head):
+    """Each word with its boxes."""
     case = head.case
-    images = [k for k in head.keys("image") if not np.isnan(case.keys.boxes[k]).any()]
     for q in head.queries("text"):
         first, end = case.queries.spans[q]
         boxes = [
@@ -232,25 +238,97 @@ def _grounded(head):
             for region in case.regions
             if region.span and first < region.span[1] and end > region.span[0]
         ]
-        row = {k: head.rows[q][k] for k in images if k in head.rows[q]}
-        total = sum(row.values())
-        if not boxes or total == 0:
-            continue
-        inside = {k: _fraction_inside(case.keys.boxes[k], boxes) for k in row}
-        uniform = sum(inside.values()) / len(row)
+        if boxes:
+            yield q, boxes
+
+
+def _class_token(head):
+    """The first special token with the boxes of all that is asked about."""
+    queries = head.case.queries
+    specials = [
+        q
+        for q in range(len(queries))
+        if queries.kinds[q] == "special" and not queries.is_padding[q]
+    ]
+    boxes = [region.box for region in head.case.regions if region.is_asked]
+    if boxes and specials and specials[0] in head.rows:
+        yield specials[0], boxes
+
+
+def _looks(head, asking):
+    """For each query with boxes that looks at patches: these as (weight, fraction, is a hit)."""
+    patches = head.case.keys.boxes
+    images = [k for k in head.keys("image") if not np.isnan(patches[k]).any()]
+    for q, boxes in asking(head):
+        seen = [
+            (head.rows[q][k], _fraction_inside(patches[k], boxes), _is_hit(patches[k], boxes))
+            for k in images
+            if k in head.rows[q]
+        ]
+        if sum(weight for weight, _, _ in seen) > 0:
+            yield seen
+
+
+def _energies(head, asking):
+    """For each query that can look into its boxes: the share inside, and if it were uniform."""
+    for seen in _looks(head, asking):
+        uniform = sum(fraction for _, fraction, _ in seen) / len(seen)
         if uniform > 0:
-            yield sum(row[k] * inside[k] for k in row) / total, uniform
+            total = sum(weight for weight, _, _ in seen)
+            yield sum(weight * fraction for weight, fraction, _ in seen) / total, uniform
+
+
+def _points(head, asking):
+    """For each query that can hit: which part of its strongest patches does."""
+    for seen in _looks(head, asking):
+        if any(is_hit for _, _, is_hit in seen):
+            strongest = max(weight for weight, _, _ in seen)
+            yield mean(is_hit for weight, _, is_hit in seen if weight == strongest)
+
+
+def _areas(head, asking):
+    """For each query that can hit and miss: the share of pairs in which the hit gets more."""
+    for seen in _looks(head, asking):
+        hits = [weight for weight, _, is_hit in seen if is_hit]
+        misses = [weight for weight, _, is_hit in seen if not is_hit]
+        if hits and misses:
+            yield mean((hit > miss) + (hit == miss) / 2 for hit in hits for miss in misses)
 
 
 def grounding(head):
     """Mean over words with a box."""
-    return mean(share for share, _ in _grounded(head))
+    return mean(share for share, _ in _energies(head, _words))
 
 
 def grounding_lift(head):
     """Mean share over mean uniform share."""
-    pairs = list(_grounded(head))
+    pairs = list(_energies(head, _words))
     return ratio(mean(share for share, _ in pairs), mean(u for _, u in pairs)) if pairs else MISSING
+
+
+def pointing(head):
+    """Mean over words with a box."""
+    return mean(_points(head, _words))
+
+
+def box_auc(head):
+    """Mean over words with a box."""
+    return mean(_areas(head, _words))
+
+
+def class_grounding(head):
+    """The class token's share."""
+    return mean(share for share, _ in _energies(head, _class_token))
+
+
+def class_pointing(head):
+    """The class token's point."""
+    return mean(_points(head, _class_token))
+
+
+def class_auc(head):
+    """The class token's area."""
+    return mean(_areas(head, _class_token))
 
 
 def statistics():
@@ -269,6 +347,11 @@ def statistics():
         "reach": reach,
         "grounding": grounding,
         "grounding_lift": grounding_lift,
+        "pointing": pointing,
+        "box_auc": box_auc,
+        "class_grounding": class_grounding,
+        "class_pointing": class_pointing,
+        "class_auc": class_auc,
     }
     for what, function in (("mass", mass), ("mean_weight", mean_weight), ("lift", lift)):
         for asking in ("text", "image"):

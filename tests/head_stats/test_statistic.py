@@ -10,6 +10,8 @@ from tests.head_stats import cases, slow
 from vl_core.head_stats import STATISTICS, TEXT_TO_IMAGE_MASS
 from vl_core.trace import Block, KeptQueriesKeys, Mask, Stack
 
+RANKING = ("pointing", "box_auc", "class_pointing", "class_auc")
+
 
 def test_stored_values_are_taken_as_they_are():
     """What capture measured is returned, each variant under its own name."""
@@ -49,13 +51,22 @@ def test_stored_weights_are_measured_where_nothing_was_stored(with_specials):
 @pytest.mark.parametrize("kind", ["full", "causal"])
 @pytest.mark.parametrize("with_specials", [True, False])
 def test_half_precision_queries_and_keys_are_close_enough(with_specials, kind, softcap):
-    """From stored float16 queries and keys, two heads to a key head, within 2e-3 of the truth."""
+    """From stored float16 queries and keys, two heads to a key head, within 2e-3 of the truth.
+
+    Those that rank patches are what they are for the stored weights: rounding may swap two.
+    """
     tokens = random_tokens(5, 3, 4)
     stack, weights, allowed = _grouped(tokens, kind, softcap)
-    seen = _Seen(tokens, tokens, stack.regions, weights, allowed)
-    wanted = slow.head_maps(seen, with_specials=with_specials)
+    stored = np.asarray(stack.weights, float)
+    truth, ranked = (
+        slow.head_maps(
+            _Seen(tokens, tokens, stack.regions, seen, allowed), with_specials=with_specials
+        )
+        for seen in (weights, stored)
+    )
 
     for statistic in STATISTICS:
+        wanted = ranked if statistic.key in RANKING else truth
         came = statistic.of(stack, with_specials)
         _close(came, wanted[statistic.key], 2e-3, statistic.key)
 

@@ -10,6 +10,7 @@ from hypothesis.extra import numpy as arrays
 
 from tests.builders import random_stack, random_tokens, random_two_stream_trace
 from vl_core import head_stats
+from vl_core.example import Region
 from vl_core.head_stats.own import OwnStatistic
 from vl_core.head_stats.summary import (
     Pair,
@@ -113,3 +114,14 @@ def test_head_weights_leave_out_padding_that_the_model_looked_at(head):
     assert stack.weights[1, 0][:, tokens.is_padding].any()
     assert not found[:, tokens.is_padding].any()
     np.testing.assert_allclose(found[~tokens.is_padding].sum(axis=1), 1, rtol=1e-5)
+
+
+def test_why_the_class_token_says_nothing():
+    """No such token, left out, or nothing asked about whose place is known."""
+    star = Region("star", (0.0, 0.0, 20.0, 16.0))
+    statistic = head_stats.CLASS_AUC
+    plain = random_stack(queries=random_tokens(specials=False), regions=(star,))
+
+    assert "no special token looks" in why_missing(statistic, plain)
+    assert "objects that are asked about" in why_missing(statistic, random_stack())
+    assert "left out without special" in why_missing(statistic, random_stack(regions=(star,)))

@@ -3,7 +3,7 @@
 import numpy as np
 
 from vl_core.example import Region
-from vl_core.head_stats.tables import Tables
+from vl_core.head_stats.tables import Tables, class_token
 from vl_core.trace import TokenTable
 
 # "sun" and "flower" are pieces of one word, which ends where the space begins.
@@ -16,8 +16,8 @@ TOKENS = TokenTable.of(
 
 
 def _boxed(*regions):
-    words, fractions = Tables(TOKENS, TOKENS, regions).boxed_words
-    return dict(zip(words.tolist(), fractions.tolist(), strict=True))
+    words, inside, _ = Tables(TOKENS, TOKENS, regions).boxed_words
+    return dict(zip(words.tolist(), inside.tolist(), strict=True))
 
 
 def test_words_overlap_the_span_by_a_character_at_least():
@@ -48,3 +48,28 @@ def test_several_boxes_of_a_word_are_one_area():
 def test_box_without_area_covers_nothing():
     """A degenerate box is no error."""
     assert _boxed(Region("red", (5.0, 2.0, 5.0, 6.0), (10, 13))) == {3: [0] * 7}
+
+
+def test_the_class_token_has_the_boxes_of_all_that_is_asked_about():
+    """Two of three regions, named or not, as one area; none without such regions."""
+    asked = Region("red", (0.0, 0.0, 10.0, 4.0), (10, 13)), Region("unnamed", (5.0, 0.0, 20.0, 2.0))
+    anchor = Region("flower", (0.0, 0.0, 20.0, 8.0), (3, 9), is_asked=False)
+    token, inside, hits = Tables(TOKENS, TOKENS, (*asked, anchor)).boxed_class
+
+    assert token.tolist() == [0]
+    assert inside.tolist() == [[0, 0, 0, 0, 0, 0.5, 0.25]]
+    assert hits.tolist() == [[False] * 5 + [True, True]]
+    assert Tables(TOKENS, TOKENS, (anchor,)).boxed_class.inside.shape == (0, 7)
+
+
+def test_the_class_token_is_the_first_special_one_that_is_no_padding():
+    """Padding counts as special by its kind and is no token."""
+    is_padding = np.arange(4) == 0
+    table = TokenTable.of(
+        ["[PAD]", "star", "[CLS]", "[SEP]"],
+        ["special", "text", "special", "special"],
+        is_padding=is_padding,
+    )
+
+    assert class_token(table).tolist() == [2]
+    assert class_token(TokenTable.of(["star"], ["text"])).tolist() == []

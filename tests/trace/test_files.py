@@ -20,6 +20,7 @@ from tests.builders import (
     random_two_stream_trace,
 )
 from vl_core.errors import TraceError
+from vl_core.example import Region
 from vl_core.trace import Mask, Stream, Trace, TracedExample, files
 
 TRACES = {
@@ -101,6 +102,39 @@ def test_a_trace_comes_back_to_the_bit(kind, tmp_path):
     for stack in found.stacks.values():
         assert stack.queries is found.streams[stack.query_stream].tokens
         assert stack.keys is found.streams[stack.key_stream].tokens
+
+
+def asked_and_not():
+    """A trace of two regions, of which only the second is asked about."""
+    regions = (
+        Region("star", (2.0, 3.0, 31.0, 17.5), (11, 15), is_asked=False),
+        Region("left", (0.0, 0.0, 30.0, 32.0)),
+    )
+    trace = random_trace()
+    stack = replace(trace.stacks["encoder"], regions=regions)
+    example = replace(trace.example, regions=regions)
+    return replace(trace, example=example, stacks={"encoder": stack})
+
+
+def test_regions_remember_whether_they_are_asked_about(tmp_path):
+    """In the example and in the stacks."""
+    asked_and_not().save(tmp_path / "a")
+
+    found = Trace.load(tmp_path / "a")
+
+    assert [region.is_asked for region in found.example.regions] == [False, True]
+    assert found.stacks["encoder"].regions == found.example.regions
+
+
+def test_regions_of_older_files_are_all_asked_about(tmp_path, monkeypatch):
+    """Files of this version were once written without saying so."""
+    description = json.loads(metadata_of(asked_and_not(), tmp_path)["trace"])
+    for region in description["example"]["regions"]:
+        del region["is_asked"]
+    monkeypatch.setattr(files, "_checksum", lambda *_: "good")
+    with_metadata(tmp_path / "a", {"trace": json.dumps(description), "checksum": "good"})
+
+    assert [region.is_asked for region in Trace.load(tmp_path / "a").example.regions] == [True] * 2
 
 
 def test_a_table_of_allowed_keys_is_stored_once(tmp_path):
@@ -286,6 +320,8 @@ HOSTILE = {
     "a stream that is not there": lambda d: d["stacks"][0].update(key_stream="x"),
     "a statistic that is not there": lambda d: d["stacks"][0].update(head_stats=["x"]),
     "no answer": lambda description: description["prediction"].update(top=[]),
+    "a region asked about in words": lambda d: d["example"]["regions"][0].update(is_asked="yes"),
+    "a region asked about by number": lambda d: d["example"]["regions"][0].update(is_asked=1),
     "a size of one": lambda description: description["example"].update(original_size=[5]),
     "an unknown field": lambda description: description["provenance"].update(color="red"),
 }

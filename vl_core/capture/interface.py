@@ -1,8 +1,9 @@
 """The attention function and the mask function that a captured model runs with.
 
 Both stand in transformers' registries under one name. The function behaves exactly like the
-model's own eager attention and runs at the speed of sdpa; who listens is told by a context
-variable, so nothing on the model is switched for a run and threads do not hear each other.
+model's own eager attention and runs at the speed of sdpa; who listens, and who changes what it
+does, is told by context variables, so nothing on the model is switched for a run and threads do
+not hear each other.
 """
 
 from typing import Any
@@ -13,6 +14,7 @@ from transformers import AttentionInterface, PreTrainedModel
 from transformers.integrations.sdpa_attention import repeat_kv, sdpa_attention_forward
 from transformers.masking_utils import AttentionMaskInterface, eager_mask, sdpa_mask
 
+from vl_core.capture import edits
 from vl_core.capture.recorder import ACTIVE, Call
 from vl_core.errors import ModelError
 
@@ -61,7 +63,8 @@ def attention(  # noqa: PLR0913 the signature is transformers'
     scaling = query.shape[-1] ** -0.5 if scaling is None else scaling
     mask = _with_bias(attention_mask, position_bias)
     is_causal = getattr(mask, _CAUSAL, False)
-    if softcap is None:
+    parts = edits.ACTIVE.get()
+    if softcap is None and not edits.want_weights(parts):
         output, _ = sdpa_attention_forward(
             module,
             query,
@@ -73,7 +76,11 @@ def attention(  # noqa: PLR0913 the signature is transformers'
             is_causal=is_causal,
         )
     else:
-        output = _softcapped(query, key, value, mask, scaling, softcap)
+        weights = _weights(query, key, mask, scaling, softcap)
+        edits.keep(parts, module, weights)
+        value_of_head = repeat_kv(value, query.shape[1] // value.shape[1])
+        output = torch.matmul(weights, value_of_head).transpose(1, 2).contiguous()
+    output = edits.edited(parts, module, output)
     recorder = ACTIVE.get()
     if recorder is not None:
         recorder.add(Call(module, query, key, value, mask, output, scaling, softcap))
@@ -88,19 +95,22 @@ def _with_bias(mask: Tensor | None, bias: Tensor | None) -> Tensor | None:
     return bias + mask
 
 
-def _softcapped(
-    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scaling: float, softcap: float
+def _weights(
+    query: Tensor, key: Tensor, mask: Tensor | None, scaling: float, softcap: float | None
 ) -> Tensor:
-    """Attention written out, for models that bend their scores, which sdpa cannot."""
-    groups = query.shape[1] // key.shape[1]
-    key, value = repeat_kv(key, groups), repeat_kv(value, groups)
+    """Attention weights written out: for models that bend their scores, and for gradients."""
+    key = repeat_kv(key, query.shape[1] // key.shape[1])
     scores = torch.matmul(query, key.transpose(2, 3)) * scaling
-    scores = torch.tanh(scores / softcap) * softcap
-    if mask is not None:
-        is_hidden = mask.dtype == torch.bool
-        scores = scores.masked_fill(~mask, -torch.inf) if is_hidden else scores + mask
+    if softcap is not None:
+        scores = torch.tanh(scores / softcap) * softcap
+    is_hidden = ~mask if mask is not None and mask.dtype == torch.bool else None
+    if is_hidden is not None:
+        scores = scores.masked_fill(is_hidden, torch.finfo(scores.dtype).min)
+    elif mask is not None:
+        scores = scores + mask
     weights = torch.softmax(scores, dim=-1, dtype=torch.float32).to(query.dtype)
-    return torch.matmul(weights, value).transpose(1, 2).contiguous()
+    # A row with all keys hidden is empty, as sdpa has it.
+    return weights if is_hidden is None else weights.masked_fill(is_hidden, 0)
 
 
 def mask_function(

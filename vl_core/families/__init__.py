@@ -67,6 +67,9 @@ class Family(Protocol):
     def hidden_states(self, outputs: Mapping[str, Any]) -> dict[str, "Tensor"]:
         """State x token x width for each stream."""
 
+    def answer_logits(self, outputs: Mapping[str, Any]) -> "Tensor":
+        """Sequence x answer: what the prediction is read off, one row for each of the batch."""
+
     def prediction(self, outputs: Mapping[str, Any]) -> Prediction:
         """What the model says, the likeliest first."""
 

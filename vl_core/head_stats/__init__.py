@@ -5,7 +5,15 @@ menu named the flow of information and called the same thing "image-to-text".
 """
 
 from vl_core.head_stats.builtin import STATISTICS, measure
-from vl_core.head_stats.grounding import GROUNDING, GROUNDING_LIFT
+from vl_core.head_stats.grounding import (
+    BOX_AUC,
+    CLASS_AUC,
+    CLASS_GROUNDING,
+    CLASS_POINTING,
+    GROUNDING,
+    GROUNDING_LIFT,
+    POINTING,
+)
 from vl_core.head_stats.modalities import (
     CROSS_MODAL_MASS,
     IMAGE_TO_IMAGE_LIFT,
@@ -33,6 +41,10 @@ from vl_core.head_stats.spread import CONCENTRATION, ENTROPY, ENTROPY_IN_NATS
 from vl_core.head_stats.statistic import BlockStatistic, HeadStatistic
 
 __all__ = [
+    "BOX_AUC",
+    "CLASS_AUC",
+    "CLASS_GROUNDING",
+    "CLASS_POINTING",
     "CONCENTRATION",
     "CROSS_MODAL_MASS",
     "DIAGONAL",
@@ -47,6 +59,7 @@ __all__ = [
     "IMAGE_TO_TEXT_MASS",
     "IMAGE_TO_TEXT_MEAN_WEIGHT",
     "INTRA_MODAL_MASS",
+    "POINTING",
     "PREVIOUS_TOKEN",
     "REACH",
     "SPECIAL_SHARE",

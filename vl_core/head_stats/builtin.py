@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from vl_core.arrays import HeadMap
 from vl_core.example import Region
-from vl_core.head_stats.grounding import GROUNDING, GROUNDING_LIFT
+from vl_core.head_stats.grounding import OF_CLASS_TOKEN, OF_WORDS
 from vl_core.head_stats.modalities import (
     CROSS_MODAL_MASS,
     INTRA_MODAL_MASS,
@@ -38,8 +38,8 @@ STATISTICS: tuple[BlockStatistic, ...] = (
     CONCENTRATION,
     DIAGONAL,
     PREVIOUS_TOKEN,
-    GROUNDING,
-    GROUNDING_LIFT,
+    *OF_WORDS,
+    *OF_CLASS_TOKEN,
 )
 
 

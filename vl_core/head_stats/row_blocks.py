@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from vl_core.arrays import KeyMask
-from vl_core.head_stats.rows import KINDS, Rows
+from vl_core.head_stats.rows import KINDS, BoxedRows, Rows
 
 if TYPE_CHECKING:
     import torch
@@ -77,12 +77,42 @@ class RowBlock:
         terms = self.weights.clamp(min=1e-37).log_().mul_(self.weights)
         return terms.sum(dim=-1).neg_().clamp_(min=0)
 
+    @cached_property
+    def boxed_words(self) -> "BoxedBlock":
+        """The words that have boxes."""
+        return self._boxed(self.rows.boxed_words)
+
+    @cached_property
+    def boxed_class(self) -> "BoxedBlock":
+        """The class token, if it has boxes."""
+        return self._boxed(self.rows.boxed_class)
+
+    def _boxed(self, rows: BoxedRows) -> "BoxedBlock":
+        return BoxedBlock(rows, self.weights[:, rows.indices], self.mass("placed")[:, rows.indices])
+
     def sum_and_count(self, values: "torch.Tensor", chosen: "torch.Tensor") -> "torch.Tensor":
         """Head x 2: sum over the chosen queries of their value, and how many of them look.
 
         values: head x row, 0 where a query looks nowhere. chosen: a number for each query, 1 or 0.
         """
         return columns(values @ chosen, self.looks @ chosen)
+
+
+@dataclass(frozen=True, eq=False)
+class BoxedBlock:
+    """Weights of some heads on the queries that have boxes (head x query x key).
+
+    image: head x query, the share of attention on patches with a place.
+    """
+
+    rows: BoxedRows
+    weights: "torch.Tensor"
+    image: "torch.Tensor"
+
+    @cached_property
+    def looks(self) -> "torch.Tensor":
+        """Head x query: 1 where a query looks at the image at all, else 0."""
+        return (self.image > 0).to(self.image.dtype)
 
 
 def columns(*totals: "torch.Tensor") -> "torch.Tensor":

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from vl_core.arrays import QueryMask
-from vl_core.head_stats.tables import Tables
+from vl_core.head_stats.tables import Boxed, Tables
 
 if TYPE_CHECKING:
     import torch
@@ -150,25 +150,72 @@ class Rows:
         return (here[:, None] - there).square().sum(dim=-1).sqrt().nan_to_num(nan=0.0)
 
     @cached_property
-    def boxed_words(self) -> "tuple[torch.Tensor, torch.Tensor]":
-        """Which of these rows are words with a box, and the fraction of each patch inside it.
-
-        The second is word x key.
-        """
-        words, fractions = self.tables.boxed_words
-        rows = np.flatnonzero(np.isin(self.query_positions, words))
-        places = np.searchsorted(words, self.query_positions[rows])
-        return self._indices(rows), self.numbers(fractions[places][:, self.key_positions])
+    def boxed_words(self) -> "BoxedRows":
+        """Those of these rows that are words with a box."""
+        return self._boxed(self.tables.boxed_words)
 
     @cached_property
-    def uniform_in_box(self) -> "torch.Tensor":
-        """For each word with a box, the share inside if it looked at all allowed patches alike."""
-        words, fractions = self.boxed_words
-        inside = (self.allowed[words] * fractions).sum(dim=-1)
-        return inside / self.n_allowed("placed")[words].clamp(min=1)
+    def boxed_class(self) -> "BoxedRows":
+        """That of these rows that is the class token, if the boxes asked about are known."""
+        return self._boxed(self.tables.boxed_class)
+
+    def _boxed(self, boxed: Boxed) -> "BoxedRows":
+        number_of = np.full(len(self.tables.queries), -1)
+        number_of[boxed.queries] = np.arange(len(boxed.queries))
+        numbers = number_of[self.query_positions]
+        here = np.flatnonzero((numbers >= 0) & self.counts)
+        indices, columns = self._indices(here), self.key_positions
+        placed = self.allowed[indices] * self.key_groups[KINDS.index("placed")]
+        inside, hits = (self.numbers(part[numbers[here]][:, columns]) for part in boxed[1:])
+        return BoxedRows(indices, inside * placed, hits * placed, placed)
 
     def _indices(self, array: np.ndarray) -> "torch.Tensor":
         return self.allowed.new_empty(0).long().new_tensor(array)
+
+
+@dataclass(frozen=True, eq=False)
+class BoxedRows:
+    """Those of some rows whose queries have boxes in the picture, and how patches lie to these.
+
+    indices: which of the rows. The others are query x key. placed: 1 for each patch with a place
+    that the query may look at. inside: which fraction of such a patch lies in the boxes. hits: 1
+    for each that counts as a hit.
+    """
+
+    indices: "torch.Tensor"
+    inside: "torch.Tensor"
+    hits: "torch.Tensor"
+    placed: "torch.Tensor"
+
+    @cached_property
+    def uniform(self) -> "torch.Tensor":
+        """For each query, the share inside if it looked at all of its patches alike."""
+        return self.inside.sum(dim=-1) / self.placed.sum(dim=-1).clamp(min=1)
+
+    @cached_property
+    def reaches(self) -> "torch.Tensor":
+        """Which queries may look at anything inside their boxes."""
+        return self.uniform > 0
+
+    @cached_property
+    def misses(self) -> "torch.Tensor":
+        """1 for each patch that is no hit."""
+        return self.placed - self.hits
+
+    @cached_property
+    def is_elsewhere(self) -> "torch.Tensor":
+        """Which keys are no such patch."""
+        return self.placed == 0
+
+    @cached_property
+    def can_hit(self) -> "torch.Tensor":
+        """Which queries have a hit among their patches."""
+        return self.hits.any(dim=-1)
+
+    @cached_property
+    def n_pairs(self) -> "torch.Tensor":
+        """For each query, how many pairs of a hit and a miss there are."""
+        return self.hits.sum(dim=-1) * self.misses.sum(dim=-1)
 
 
 def _span(chosen: Bool[np.ndarray, "token"]) -> slice:

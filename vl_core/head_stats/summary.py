@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from vl_core.arrays import HeadAttention, HeadMap, QueryMask, TokenMask
-from vl_core.head_stats.grounding import GROUNDING, GROUNDING_LIFT
+from vl_core.head_stats.grounding import OF_CLASS_TOKEN, OF_WORDS
 from vl_core.head_stats.modalities import (
     DIRECTIONS,
     LIFTS,
@@ -17,6 +17,7 @@ from vl_core.head_stats.modalities import (
 )
 from vl_core.head_stats.places import DIAGONAL, PREVIOUS_TOKEN, REACH
 from vl_core.head_stats.statistic import HeadStatistic
+from vl_core.head_stats.tables import class_token
 from vl_core.trace import Stack, TokenTable
 
 CALLED = {"text": "words", "image": "patches"}
@@ -89,7 +90,9 @@ def _dropped(tokens: TokenTable, *, with_specials: bool) -> TokenMask:
 
 def why_missing(statistic: HeadStatistic, stack: Stack) -> str:
     """In a sentence, why a statistic has no value for any head of this stack."""
-    if statistic in (GROUNDING, GROUNDING_LIFT):
+    if statistic in OF_CLASS_TOKEN:
+        return _why_no_class_token(statistic, stack)
+    if statistic in OF_WORDS:
         return (
             "It needs words whose place in the picture is known, and patches inside those places; "
             "this example brings no such boxes, or the stack no such words and patches."
@@ -102,3 +105,14 @@ def why_missing(statistic: HeadStatistic, stack: Stack) -> str:
     if stack.queries is not stack.keys and statistic in OF_ONE_STREAM:
         return "It compares places in one stream; here one stream looks at another."
     return "It is undefined for every head of this example."
+
+
+def _why_no_class_token(statistic: HeadStatistic, stack: Stack) -> str:
+    if not len(class_token(stack.queries)):
+        return "It needs a class token that looks, but no special token looks in this stack."
+    if not np.isnan(statistic.of(stack)).all():
+        return "It is about the class token, which is left out without special tokens."
+    return (
+        "It needs objects that are asked about whose place in the picture is known, and patches "
+        "inside and outside those places that the class token may look at."
+    )

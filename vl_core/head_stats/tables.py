@@ -1,14 +1,30 @@
 """Which tokens look at which in a stack, and where in the picture they lie."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
-from vl_core.arrays import Boxes, KeyMask, QueryMask, TokenMask
+from vl_core.arrays import KeyMask, QueryMask, TokenMask
 from vl_core.example import Region
+from vl_core.head_stats.boxes import covered, hits
 from vl_core.trace import TokenTable
+
+
+class Boxed(NamedTuple):
+    """Some queries, each with boxes in the picture that it might look at.
+
+    inside: which fraction of each key's patch lies in the query's boxes; several count as one
+    area. hits: which patches count as a hit. Both have nothing where a key is no patch with a
+    place.
+    """
+
+    queries: Int[np.ndarray, "query"]
+    inside: Float[np.ndarray, "query key"]
+    hits: Bool[np.ndarray, "query key"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,19 +54,33 @@ class Tables:
         return _kinds(self.keys)
 
     @cached_property
-    def boxed_words(self) -> tuple[Int[np.ndarray, "word"], Float[np.ndarray, "word key"]]:
-        """Text queries that name a region, and the fraction of each key's patch inside its boxes.
-
-        A word that names several regions counts all their boxes as one area.
-        """
-        named: dict[int, list[tuple[float, ...]]] = {}
+    def boxed_words(self) -> Boxed:
+        """Text queries that name a region, each against the boxes of all regions it names."""
+        named: dict[int, list[Region]] = {}
         for region in self.regions:
             for word in _words_naming(self.queries, region):
-                named.setdefault(int(word), []).append(region.box)
-        words = sorted(named)
-        inside = [_covered(self.keys.boxes, np.array(named[word])) for word in words]
-        fractions = np.array(inside).reshape(len(words), len(self.keys))
-        return np.array(words, int), fractions * self.key_kinds["placed"]
+                named.setdefault(int(word), []).append(region)
+        return self._boxed({word: named[word] for word in sorted(named)})
+
+    @cached_property
+    def boxed_class(self) -> Boxed:
+        """The class token against the boxes of all regions that are asked about."""
+        asked = [region for region in self.regions if region.is_asked]
+        return self._boxed({int(token): asked for token in class_token(self.queries) if asked})
+
+    def _boxed(self, regions: Mapping[int, Sequence[Region]]) -> Boxed:
+        """Each of these queries against the boxes of its regions."""
+        is_placed, shape = self.key_kinds["placed"], (len(regions), len(self.keys))
+        boxes = [np.array([region.box for region in named], float) for named in regions.values()]
+        inside = np.reshape([covered(self.keys.boxes, some) for some in boxes], shape)
+        hit = np.reshape([hits(self.keys.boxes, some) for some in boxes], shape)
+        positions = np.array(list(regions), int)
+        return Boxed(positions, inside.astype(float) * is_placed, hit.astype(bool) & is_placed)
+
+
+def class_token(table: TokenTable) -> Int[np.ndarray, "few"]:
+    """Where the class token stands, which is the first special one; empty without any."""
+    return np.flatnonzero(table.is_special)[:1]
 
 
 def _kinds(table: TokenTable) -> dict[str, TokenMask]:
@@ -70,32 +100,3 @@ def _words_naming(table: TokenTable, region: Region) -> Int[np.ndarray, "word"]:
     first, end = region.span
     overlaps = (table.spans[:, 0] < end) & (table.spans[:, 1] > first) & (table.spans[:, 0] >= 0)
     return np.flatnonzero(table.is_text & overlaps)
-
-
-def _covered(patches: Boxes, boxes: Float[np.ndarray, "box 4"]) -> Float[np.ndarray, "token"]:
-    """Which fraction of each patch lies inside any of the boxes; 0 for what has no place.
-
-    The edges of the boxes cut the plane into cells, so that overlapping boxes count once.
-    """
-    lefts, rights, widths = _overlaps(patches[:, 0::2], boxes[:, 0::2])
-    tops, bottoms, heights = _overlaps(patches[:, 1::2], boxes[:, 1::2])
-    is_inside = np.zeros((len(lefts), len(tops)), bool)
-    for left, top, right, bottom in boxes:
-        across = (lefts >= left) & (rights <= right)
-        is_inside |= across[:, None] & ((tops >= top) & (bottoms <= bottom))
-    areas = np.einsum("pc,cr,pr->p", widths, is_inside, heights)
-    sizes = np.prod(patches[:, 2:] - patches[:, :2], axis=1)
-    return np.divide(areas, sizes, out=np.zeros(len(patches)), where=sizes > 0)
-
-
-def _overlaps(
-    patches: Float[np.ndarray, "token 2"], boxes: Float[np.ndarray, "box 2"]
-) -> tuple[np.ndarray, np.ndarray, Float[np.ndarray, "token cell"]]:
-    """Along one direction: cells between the boxes' edges, and how much of each patch is in each.
-
-    Starts and ends of the cells, and the overlap of every patch with every cell in pixels.
-    """
-    edges = np.unique(boxes)
-    starts, ends = edges[:-1], edges[1:]
-    shared = np.minimum(patches[:, 1:], ends) - np.maximum(patches[:, :1], starts)
-    return starts, ends, np.maximum(shared, 0)

@@ -154,12 +154,18 @@ def _unpack_example(description: JSON, arrays: Arrays) -> TracedExample:
         _picture(arrays.get("example.image")),
         _picture(arrays.get("example.picture")),
         None if size is None else (size[0], size[1]),
-        tuple(
-            Region(r["label"], tuple(r["box"]), None if r["span"] is None else tuple(r["span"]))
-            for r in description["regions"]
-        ),
+        tuple(map(_unpack_region, description["regions"])),
         description["answer"],
     )
+
+
+def _unpack_region(description: JSON) -> Region:
+    """A region; in files that do not say so, each one is asked about."""
+    span, is_asked = description["span"], description.get("is_asked", True)
+    if not isinstance(is_asked, bool):
+        raise TraceError(f"a region with is_asked {is_asked!r}; true or false is wanted")
+    box = tuple(description["box"])
+    return Region(description["label"], box, None if span is None else tuple(span), is_asked)
 
 
 def _png(picture: Image.Image) -> np.ndarray:

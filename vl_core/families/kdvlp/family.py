@@ -105,9 +105,14 @@ class KDVLP:
         """State x token x width; the last state is taken before the final norm."""
         return {STREAM: torch.cat(outputs["hidden_states"])}
 
+    def answer_logits(self, outputs: Mapping[str, Any]) -> Tensor:
+        """Sequence x answer, read off the class token."""
+        logits: Tensor = outputs["answer_logits"]
+        return logits
+
     def prediction(self, outputs: Mapping[str, Any]) -> Prediction:
         """The likeliest answers out of the fixed list the model knows."""
-        probabilities = outputs["answer_logits"][0].float().softmax(dim=-1)
+        probabilities = self.answer_logits(outputs)[0].float().softmax(dim=-1)
         top = probabilities.topk(min(TOP_ANSWERS, len(probabilities)))
         names = self.model.config.id2label
         return Prediction(
