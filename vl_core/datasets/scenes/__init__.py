@@ -5,6 +5,7 @@ answers) can be made again from it anywhere.
 """
 
 from vl_core.datasets.scenes.captions import Caption, caption, wrong_caption
+from vl_core.datasets.scenes.choices import CHOICE_KINDS, N_CANDIDATES, Choices, choices, spoken
 from vl_core.datasets.scenes.examples import as_example
 from vl_core.datasets.scenes.layout import (
     CANVAS,
@@ -15,7 +16,15 @@ from vl_core.datasets.scenes.layout import (
     scene,
 )
 from vl_core.datasets.scenes.objects import SceneObject
+from vl_core.datasets.scenes.paraphrases import paraphrased
 from vl_core.datasets.scenes.questions import QUESTION_TYPES, question, suggestions
+from vl_core.datasets.scenes.sources import Source, SourcedQuestion, sourced_question
+from vl_core.datasets.scenes.task_sets import (
+    ChoiceItem,
+    SourcedItem,
+    choice_items,
+    sourced_items,
+)
 from vl_core.datasets.scenes.texts import Phrase, Question
 from vl_core.datasets.scenes.words import ANSWERS, COLORS, SHAPES, SIZES, VOCABULARY
 
@@ -23,7 +32,9 @@ __all__ = [
     "ANSWERS",
     "CANVAS",
     "CANVAS_SIZES",
+    "CHOICE_KINDS",
     "COLORS",
+    "N_CANDIDATES",
     "QUESTION_TYPES",
     "SHAPES",
     "SIZES",
@@ -31,14 +42,25 @@ __all__ = [
     "UNSEEN_SEEDS",
     "VOCABULARY",
     "Caption",
+    "ChoiceItem",
+    "Choices",
     "Phrase",
     "Question",
     "Scene",
     "SceneObject",
+    "Source",
+    "SourcedItem",
+    "SourcedQuestion",
     "as_example",
     "caption",
+    "choice_items",
+    "choices",
+    "paraphrased",
     "question",
     "scene",
+    "sourced_items",
+    "sourced_question",
+    "spoken",
     "suggestions",
     "wrong_caption",
 ]

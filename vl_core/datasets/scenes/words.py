@@ -27,6 +27,13 @@ equal next where answer lies located contains says source fact about when who al
 things than
 """
 
+# Other words for the same; they come last, as the weights of the older ones follow their order.
+_PARAPHRASES = """
+tell me name if true count find lie show further furthest over under higher lower topmost bottommost
+item items little tiny huge grey violet turquoise disc discs box boxes rhombus rhombuses plus pluses
+crescent crescents
+"""
+
 VOCABULARY = tuple(
     dict.fromkeys(
         (
@@ -38,6 +45,7 @@ VOCABULARY = tuple(
             *PLURALS.values(),
             *("two", "three", "four", "five", "six"),
             *PLACES,
+            *_PARAPHRASES.split(),
         )
     )
 )
@@ -45,3 +53,10 @@ VOCABULARY = tuple(
 
 It covers questions and captions, and answer candidates, reasons and sources as well.
 """
+
+TASK_WORDS = tuple(
+    word
+    for word in dict.fromkeys((*_REASONS.split(), *PLACES, *_PARAPHRASES.split()))
+    if word not in {*_QUESTIONS.split(), *_CAPTIONS.split(), *ANSWERS}
+)
+"""Words that no plain question and no caption has: those of candidates, sources and paraphrases."""
