@@ -1,32 +1,36 @@
 """Heads: which heads stand out on one statistic, all layers at once."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
 
-from pages.shared import frame, head_list, head_panel, head_profile, selection, session
+from pages.shared import (
+    frame,
+    head_choices,
+    head_effects,
+    head_list,
+    head_panel,
+    head_profile,
+    selection,
+    session,
+)
 from pages.shared.components.head_map import Labels, head_map
 from pages.shared.head_numbers import (
-    COUNTERPARTS,
     Numbers,
     counted,
     file_name,
-    menu_label,
     numbers,
     patterns_of,
-    statistic,
 )
-from pages.shared.head_panel import written
 from pages.shared.layout import downloads, escaped, heading, how_to_read
+from pages.shared.measured import with_columns, written
 from pages.shared.selection import Selection
-from vl_core import head_stats
+from vl_core.arrays import HeadMap
 from vl_core.figures import heads as figures
-from vl_core.head_stats import HeadStatistic, vlinterpret
+from vl_core.head_stats import vlinterpret
 from vl_core.head_stats.pattern import MIXED, PATTERNS
 from vl_core.head_stats.sheet import as_csv
-from vl_core.head_stats.summary import why_missing
 from vl_core.trace import Stack
 
 if TYPE_CHECKING:
@@ -34,7 +38,6 @@ if TYPE_CHECKING:
 
 frame.guard()
 
-VIEW_NAMES = {"raw": "Values", "z": "z-scores", "vlinterpret": "As VL-InterpreT computed it"}
 HOW_TO_READ = """
 Each cell is one head, each row one layer, the first layer on top; the column beside the map is the
 mean over the layer's heads. A head is named after the direction in which it looks: *text-to-image*
@@ -43,110 +46,22 @@ means that words are the queries and look at patches as keys. Hatched cells are 
 - **Values** are in the statistic's own unit. The colors run from the lowest head to the highest, so
   read the numbers beside the scale before calling a difference large.
 - **z-scores** tell how many standard deviations a head lies above or below the mean of all heads.
+- **Change** takes the values without the picture from those with it: it puts a blank picture (or
+  what is chosen under *Shown to the model*) in the picture's place and asks the same. Red heads did
+  more of it for the picture itself, blue ones less; a head near 0 did the same whatever was there.
+- **Ablation effects** stand last in the menu. They are no statistics of attention: a head is taken
+  out, and the answer is looked at. Red and blue are above and below 0 there, too.
 - **As VL-InterpreT computed it** repeats the original tool's seven statistics, faults included.
 - **Special tokens** (class, separator) often take up much attention. Without them, their rows and
   columns are dropped and each row is divided by what is left.
 - A head's **pattern** is the first of these rules that its numbers meet:
 """
-VLINTERPRET_DIFFERS = (
-    "z-scores over the layers, for each head number by itself, so that heads of one layer cannot "
-    "be compared. Some patches count as text, because the text's length is taken before [CLS] and "
-    "[SEP] are dropped; intra-modal leaves out text. Its menu names the flow of information: "
-    "words that look at the image are called “image-to-text” there."
-)
-
-
-def choose_numbers(trace_stacks: list[str], chosen: Selection) -> None:
-    """The controls in one row; what they change goes into the selection that all pages share."""
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        choose_statistic_and_view(trace_stacks, chosen)
-        st.session_state["heads_specials"] = chosen.specials
-        st.toggle(
-            "Count special tokens",
-            key="heads_specials",
-            on_change=_keep("specials"),
-            disabled=chosen.view == "vlinterpret",
-            help="Whether class, separator and other special tokens take part.",
-        )
-
-
-def choose_statistic_and_view(trace_stacks: list[str], chosen: Selection) -> None:
-    """Whose attention, which number, in which view; labels on one line."""
-    with st.container(horizontal=True, vertical_alignment="top", gap="medium", width="content"):
-        if len(trace_stacks) > 1:
-            _choice("stack", "Attention of", trace_stacks, chosen.stack)
-        if chosen.view == "vlinterpret":
-            _choose_menu_label(chosen)
-        else:
-            names = {one.key: one.name for one in head_stats.all_statistics()}
-            _choice("statistic", "Statistic", list(names), statistic(chosen).key, names)
-        st.session_state["heads_view"] = chosen.view
-        st.segmented_control(
-            "Shown as",
-            list(VIEW_NAMES),
-            format_func=VIEW_NAMES.get,
-            key="heads_view",
-            required=True,
-            on_change=_keep("view"),
-        )
-
-
-def _choice(
-    what: str, label: str, options: list[str], value: str, names: dict[str, str] | None = None
-) -> None:
-    """A searchable menu that shows and changes one part of the selection."""
-    st.session_state[f"heads_{what}"] = value
-    st.selectbox(
-        label,
-        options,
-        format_func=lambda option: (names or {}).get(option, option),
-        key=f"heads_{what}",
-        on_change=_keep(what),
-        width=330,
-    )
-
-
-def _keep(what: str) -> Callable[[], None]:
-    return lambda: selection.update(**{what: st.session_state[f"heads_{what}"]})
-
-
-def _choose_menu_label(chosen: Selection) -> None:
-    """VL-InterpreT's own menu; the selection keeps the correct statistic behind the entry."""
-
-    def keep() -> None:
-        selection.update(statistic=COUNTERPARTS[st.session_state["heads_menu"]].key)
-
-    st.session_state["heads_menu"] = menu_label(chosen)
-    st.selectbox("Statistic", vlinterpret.LABELS, key="heads_menu", on_change=keep, width=330)
-
-
-def say_definition(chosen: Selection) -> None:
-    """The exact definition beside the number, with unit, range and source."""
-    if chosen.view == "vlinterpret":
-        st.caption(escaped(VLINTERPRET_DIFFERS))
-        return
-    one = statistic(chosen)
-    parts = [one.definition, f"In {one.unit}{_range(one)}."]
-    if one.flow_name:
-        parts.append(f"VL-InterpreT's menu called this direction “{one.flow_name}”.")
-    if one.source:
-        parts.append(f"Source: {one.source}.")
-    st.caption(escaped(" ".join(parts)))
-
-
-def _range(one: HeadStatistic) -> str:
-    low, high = one.range
-    if low is None and high is None:
-        return ""
-    if high is None:
-        return f", from {low:g} up"
-    return f", up to {high:g}" if low is None else f", {low:g} to {high:g}"
 
 
 def draw_map(stack: Stack, chosen: Selection, shown: Numbers) -> None:
     """The map itself, or why there is none to see."""
-    if shown.is_missing and chosen.view != "vlinterpret":
-        st.info(escaped(why_missing(statistic(chosen), stack)), icon=":material/info:")
+    if shown.is_missing and shown.measured.why_missing:
+        st.info(escaped(shown.measured.why_missing), icon=":material/info:")
     head_map(
         shown.cells,
         shown.means,
@@ -175,6 +90,8 @@ def _hints(stack: Stack, shown: Numbers) -> list[list[list[str]]]:
             lines = [f"rank {standing[layer, head]} of {shown.n_ranked}"] * bool(np.isfinite(value))
             if has_scores and lines:
                 lines.insert(0, f"{written(shown.in_own_unit[layer, head])} {shown.own_unit}")
+            if lines:
+                lines += shown.measured.notes_on(layer, head)
             hints[-1].append([*lines, named[layer][head].name])
     return hints
 
@@ -191,10 +108,10 @@ def draw(stack: Stack, chosen: Selection) -> None:
     top = st.grid(3, min_column_width=280, gap="medium")
     with top.cell(column_span=2, row_span=2):
         draw_map(stack, chosen, shown)
-        say_definition(chosen)
+        st.caption(escaped(shown.measured.definition))
         downloads(
             "heads",
-            csv=lambda: as_csv(stack),
+            csv=lambda: with_columns(as_csv(stack), _further_columns(stack, shown)),
             figure=lambda: _figure(stack, shown),
             figure_name=file_name(chosen, shown),
             counted=counted(chosen),
@@ -209,6 +126,13 @@ def draw(stack: Stack, chosen: Selection) -> None:
     with below.cell():
         head_panel.strongest(stack, chosen)
     head_profile.draw(stack, chosen)
+
+
+def _further_columns(stack: Stack, shown: Numbers) -> dict[str, HeadMap]:
+    """What the table of statistics does not have: known effects, and what is on show."""
+    found = head_effects.on_type(stack)
+    known = {} if found is None else head_effects.columns(found)
+    return known | dict(shown.measured.columns)
 
 
 def _figure(stack: Stack, shown: Numbers) -> "go.Figure":
@@ -230,7 +154,7 @@ heading(
 trace = session.trace()
 chosen = selection.current()
 stack = trace.stacks[chosen.stack]
-choose_numbers(list(trace.stacks), chosen)
+head_choices.draw(list(trace.stacks), chosen)
 if chosen.view == "vlinterpret" and not vlinterpret.applies_to(stack):
     st.info(
         "VL-InterpreT's statistics are defined for one stream of text followed by patches, and "

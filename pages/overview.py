@@ -2,10 +2,10 @@
 
 import streamlit as st
 
-from pages.shared import frame, permalink, session
+from pages.shared import frame, permalink, requests, session, tour_box
 from pages.shared.components.summary import summary
 from pages.shared.layout import escaped, heading
-from vl_core.accuracy import accuracy
+from vl_core.findings import accuracy
 from vl_core.trace import Provenance
 
 frame.guard()
@@ -67,12 +67,15 @@ heading(
     "A picture and a question went through the model; every attention head and every layer "
     "of that one pass was kept.",
 )
-trace = session.trace()
+tour_box.offer()
+shown, trace = session.request(), session.trace()
 with st.container(border=True):
-    summary(trace)
+    summary(trace, requests.in_its_place(shown) if shown.instead else "")
+share = accuracy()
+measured = f"{100 * share:.0f} % of new questions about those rightly, and " if share else ""
 st.caption(
     "This model knows only generated scenes of colored shapes: it answers "
-    f"{100 * accuracy():.0f} % of new questions about those rightly, and all else with nonsense."
+    f"{measured}all else with nonsense."
 )
 
 for column, (page, title, sentence) in zip(st.columns(3), VIEWS, strict=True):

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import torch
 
+from training import held_out
 from training.export import export
 from training.recipe import Recipe
 from training.stages import run_all
+from training.start import keep_start
 
 EMBEDDED = Path(__file__).parents[1] / "models" / "embedded"
 
@@ -25,14 +27,24 @@ def main() -> None:
     parser.add_argument(
         "--folder",
         type=Path,
-        default=cache / "training",
-        help="pictures, features, checkpoint and log",
+        help="pictures, features, checkpoint and log; default: in the user's cache directory",
     )
     parser.add_argument(
-        "--sequences",
+        "--questions",
         type=int,
-        default=recipe.sequences,
-        help="texts to train on; may change on resuming",
+        default=recipe.questions.sequences,
+        help="sequences of the first phase; may change on resuming",
+    )
+    parser.add_argument(
+        "--tasks",
+        type=int,
+        default=recipe.tasks.sequences,
+        help="sequences of the second phase; 0 leaves it out",
+    )
+    parser.add_argument(
+        "--start",
+        type=Path,
+        help="folder of a model to go on from, with the second phase, instead of from new weights",
     )
     parser.add_argument(
         "--processes",
@@ -40,16 +52,37 @@ def main() -> None:
         default=1 if torch.cuda.is_available() else min(2, os.cpu_count() or 1),
         help="one thread each",
     )
-    parser.add_argument("--output", type=Path, default=EMBEDDED, help="where the model is written")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        help="where the model is written; default: where the shipped one lies",
+    )
     parser.add_argument(
         "--smoke", action="store_true", help="all stages in about a minute; learns nothing"
     )
+    parser.add_argument(
+        "--without-pairs",
+        action="store_true",
+        help="the experiment that keeps eight combinations of color and shape out of training: "
+        "the first phase alone, in a folder and to a model of its own",
+    )
     chosen = parser.parse_args()
-    recipe = replace(recipe, sequences=chosen.sequences)
+    # Candidates and sources are not kept from naming the pairs: the experiment has none.
+    n_tasks = 0 if chosen.without_pairs else chosen.tasks
+    recipe = replace(
+        recipe,
+        questions=replace(recipe.questions, sequences=chosen.questions),
+        tasks=replace(recipe.tasks, sequences=n_tasks),
+        without_pairs=held_out.PAIRS if chosen.without_pairs else (),
+    )
+    folder = chosen.folder or cache / ("held-out" if chosen.without_pairs else "training")
+    output = chosen.output or (folder / "model" if chosen.without_pairs else EMBEDDED)
+    if chosen.start:
+        keep_start(folder, chosen.start)
     if chosen.smoke:
         recipe = recipe.smoke()
-    run_all(recipe, chosen.folder, chosen.processes)
-    export(recipe, chosen.folder, chosen.output)
+    run_all(recipe, folder, chosen.processes)
+    export(recipe, folder, output)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from torch.nn import functional
 
 from training.batches import Batch
 from training.log import Log
+from vl_core.datasets.scenes import N_CANDIDATES
 from vl_core.families.kdvlp import KDVLPForTasks
 
 WEIGHTS = {
@@ -16,11 +17,13 @@ WEIGHTS = {
     "alignment": 0.25,
     "early_alignment": 0.25,
     "phrase_objects": 0.4,
+    "candidates": 0.7,
+    "sources": 1.5,
 }
 """Answers; image-text matching; masked language modelling; object-guided masked vision modelling;
 phrase-region alignment on the last hidden states and on the alignment layer's; and what a phrase's
 tokens know of the object that it names, at the alignment layer (object labels distilled into the
-text, an addition of ours)."""
+text, an addition of ours); the right one of four candidates; whether a source is relevant."""
 
 _PHRASE_LABEL_WEIGHTS = (1.0, 1.0, 1.0, 0.5, 0.5)  # shape, color, size, row, column
 
@@ -30,6 +33,7 @@ def losses(model: KDVLPForTasks, batch: Batch, log: Log) -> dict[str, Tensor]:
     encoded = model.kdvlp(
         batch.input_ids,
         batch.attention_mask,
+        batch.token_type_ids,
         cells=batch.cells,
         masked_cells=batch.masked_cells,
         cell_tags=batch.cell_tags,
@@ -45,12 +49,16 @@ def losses(model: KDVLPForTasks, batch: Batch, log: Log) -> dict[str, Tensor]:
         | _masked_objects(model, last, batch, log)
         | _alignment(model, last, early, batch, log)
         | _phrase_objects(model, early, batch, log)
+        | _candidates(model, last, batch, log)
+        | _sources(model, last, batch, log)
     )
     return {name: WEIGHTS[name] * loss for name, loss in found.items()}
 
 
 def _answers(model: KDVLPForTasks, last: Tensor, batch: Batch, log: Log) -> dict[str, Tensor]:
     asked = [number for number, row in enumerate(batch.rows) if row.answer is not None]
+    if not asked:
+        return {}
     targets = torch.tensor([batch.rows[number].answer for number in asked], device=last.device)
     logits = model.answers(last[asked, 0]).float()
     right = (logits.argmax(-1) == targets).tolist()
@@ -68,7 +76,9 @@ def _matching(model: KDVLPForTasks, last: Tensor, batch: Batch, log: Log) -> dic
         [int(batch.rows[number].matches) for number in asked], device=last.device
     )
     logits = model.matching(last[asked, 0]).float()
-    log.count("matching", (logits.argmax(-1) == targets).tolist())
+    # Captions and sources are never in one part of a step.
+    name = "shows asked" if batch.rows[asked[0]].is_relevant is not None else "matching"
+    log.count(name, (logits.argmax(-1) == targets).tolist())
     return {"matching": functional.cross_entropy(logits, targets)}
 
 
@@ -96,7 +106,9 @@ def _masked_objects(
 def _alignment(
     model: KDVLPForTasks, last: Tensor, early: Tensor, batch: Batch, log: Log
 ) -> dict[str, Tensor]:
-    found = {}
+    found: dict[str, Tensor] = {}
+    if not len(batch.phrases):
+        return found
     for name, head, hidden in (
         ("alignment", model.alignment, last),
         ("early_alignment", model.early_alignment, early),
@@ -122,6 +134,35 @@ def _phrase_objects(
     logits = model.phrase_objects.labels(_phrase_vectors(early, batch)[batch.named])
     log.count("phrase objects", _all_right(logits[:2], batch.named_targets))
     return {"phrase_objects": _label_loss(logits, batch.named_targets, _PHRASE_LABEL_WEIGHTS)}
+
+
+def _candidates(model: KDVLPForTasks, last: Tensor, batch: Batch, log: Log) -> dict[str, Tensor]:
+    asked = [number for number, row in enumerate(batch.rows) if row.is_right is not None]
+    if not asked:
+        return {}
+    is_right = torch.tensor([batch.rows[number].is_right for number in asked], device=last.device)
+    targets = is_right.view(-1, N_CANDIDATES).int().argmax(-1)
+    scores = model.candidate(last[asked, 0]).float().view(-1, N_CANDIDATES)
+    for number, right in zip(asked[::N_CANDIDATES], scores.argmax(-1) == targets, strict=True):
+        log.count(batch.rows[number].kind, [bool(right)])
+    return {"candidates": functional.cross_entropy(scores, targets)}
+
+
+def _sources(model: KDVLPForTasks, last: Tensor, batch: Batch, log: Log) -> dict[str, Tensor]:
+    asked = [number for number, row in enumerate(batch.rows) if row.is_relevant is not None]
+    if not asked:
+        return {}
+    targets = torch.tensor(
+        [float(batch.rows[number].is_relevant) for number in asked], device=last.device
+    )
+    scores = model.source(last[asked, 0]).float()[:, 0]
+    log.count("relevance", ((scores > 0) == (targets > 0)).tolist())
+    # By itself, as it is used; and among those of its question, which differ in little.
+    groups = scores.view(-1, batch.rows[asked[0]].n_sources)
+    among = functional.cross_entropy(groups, targets.view(groups.shape))
+    log.count("best source", (groups.argmax(-1) == targets.view(groups.shape).argmax(-1)).tolist())
+    alone = functional.binary_cross_entropy_with_logits(scores, targets)
+    return {"sources": alone + 0.5 * among}
 
 
 def _phrase_vectors(hidden: Tensor, batch: Batch) -> Tensor:

@@ -1,12 +1,14 @@
 """The first stage: scenes and their rendered pictures."""
 
 import hashlib
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from training import held_out
 from training.cache import Ragged, chunks, write_chunks
 from training.labels import Labelled
 from training.recipe import Recipe, processor
@@ -16,7 +18,9 @@ from vl_core.datasets.scenes import TRAINING_SEEDS, scene
 
 def training_scenes(recipe: Recipe) -> list[Labelled]:
     """The scenes that training draws from; making them again is quicker than reading them."""
-    return [Labelled(scene(TRAINING_SEEDS[number])) for number in range(recipe.n_scenes)]
+    drawn = (scene(seed) for seed in TRAINING_SEEDS)
+    fitting = (one for one in drawn if not held_out.shows(one, recipe.without_pairs))
+    return [Labelled(one) for one in islice(fitting, recipe.n_scenes)]
 
 
 def render(run: Run, labelled: list[Labelled]) -> Ragged:

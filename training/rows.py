@@ -4,6 +4,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from training.recipe import Phase
 from vl_core.datasets.scenes import (
     ANSWERS,
     QUESTION_TYPES,
@@ -11,6 +12,7 @@ from vl_core.datasets.scenes import (
     Question,
     Scene,
     caption,
+    paraphrased,
     question,
     wrong_caption,
 )
@@ -19,7 +21,7 @@ EASY_TYPES = ("color", "shape", "size", "side", "exist", "color", "shape")
 ALL_TYPES = (*QUESTION_TYPES, "relation_query", "compare_size", "nearest", "same")
 """Twice those that only about every other scene can be asked."""
 
-_UNTAGGED_TYPES = ("exist", "count", "extreme")  # ask for more than one object that has a name
+UNTAGGED_TYPES = ("exist", "count", "extreme")  # ask for more than one object that has a name
 _TAGS = range(1, 7)
 _MASKED_SHARE = 0.5  # of the captions are for masked modelling, the others for matching
 _WRONG_SHARE = 0.55  # of those for matching are drawn wrong; not every scene has a wrong caption
@@ -33,12 +35,16 @@ class Row:
     true.
     """
 
-    picture: int  # number in the step's batch
+    picture: int | None  # number in the step's batch; None for text alone
     text: str
     phrases: tuple[Phrase, ...]
-    kind: str  # type of the question, or "matching", "masked"
+    kind: str  # type of the question, or "matching", "masked", "answers", "rationales", "sources"
+    more: tuple[str, ...] = ()  # the texts that follow: a candidate, an answer and its rationale
     answer: int | None = None
     matches: bool | None = None
+    is_right: bool | None = None  # of candidates, which come in fours
+    is_relevant: bool | None = None  # of sources, which come in groups of n_sources
+    n_sources: int = 0
     tags: dict[int, int] = field(default_factory=dict)  # object -> tag
 
 
@@ -48,27 +54,33 @@ def rows_about(
     rng: random.Random,
     types: Sequence[str],
     n_questions: int,
-    tag_share: float,
+    phase: Phase,
 ) -> list[Row]:
     """Questions and one caption about a scene."""
-    asked = [question_row(picture, scene, rng, types, tag_share) for _ in range(n_questions)]
+    asked = [question_row(picture, scene, rng, types, phase) for _ in range(n_questions)]
     return [*asked, caption_row(picture, scene, rng)]
 
 
 def question_row(
-    picture: int, scene: Scene, rng: random.Random, types: Sequence[str], tag_share: float
+    picture: int, scene: Scene, rng: random.Random, types: Sequence[str], phase: Phase
 ) -> Row:
-    """A question of one of the types; a scene that cannot be asked one is asked another."""
+    """A question of one of the types; a scene that cannot be asked one is asked another.
+
+    In the phase's shares it names objects by their tags or is put in other words.
+    """
     asked = None
     while asked is None:
         asked = question(scene, rng.choice(types), rng)
     tags: dict[int, int] = {}
     text, phrases = asked.text, asked.phrases
-    if asked.type not in _UNTAGGED_TYPES and rng.random() < tag_share:
+    if asked.type not in UNTAGGED_TYPES and rng.random() < phase.tag_share:
         tags = dict(
             zip(range(len(scene.objects)), rng.sample(_TAGS, len(scene.objects)), strict=True)
         )
         text, phrases = tagged(asked, tags)
+    elif rng.random() < phase.paraphrased_share:
+        asked = paraphrased(asked, rng)
+        text, phrases = asked.text, asked.phrases
     return Row(picture, text, phrases, asked.type, answer=ANSWERS.index(asked.answer), tags=tags)
 
 

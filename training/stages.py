@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from transformers import PreTrainedTokenizerFast
 
 from training.batches import Batches
 from training.group import joined
@@ -12,7 +13,9 @@ from training.log import Log
 from training.pictures import render, training_scenes
 from training.recipe import Recipe, config, processor
 from training.run import Run
-from training.warmup import features, warm_up
+from training.start import has_start, load_start, renew_task_words
+from training.steady import seen, steady
+from training.warmup import features, freeze, warm_up
 from vl_core.families.kdvlp import KDVLPForTasks
 
 
@@ -34,7 +37,23 @@ def stages(rank: int, size: int, recipe: Recipe, folder: Path) -> None:
     model = KDVLPForTasks(config()).to(run.device)
     labelled = training_scenes(recipe)
     pictures = render(run, labelled)
-    warm_up(run, model, labelled, pictures)
-    cached = features(run, model, labelled, pictures)
-    batches = Batches(recipe, labelled, cached, processor().tokenizer)
-    train(replace(run, log=log.fresh()), model, batches)
+    if has_start(folder):
+        load_start(run, model)
+        freeze(model)
+    else:
+        warm_up(run, model, labelled, pictures)
+        plain = features(run, model, labelled, pictures, "features")
+        _train(run, model, Batches(recipe, recipe.questions, labelled, plain, _tokenizer()))
+    if recipe.tasks.sequences:
+        steady(run, model, labelled, pictures)
+        renew_task_words(model, recipe.seed)
+        varied = features(run, model, labelled, pictures, "varied-features", seen)
+        _train(run, model, Batches(recipe, recipe.tasks, labelled, varied, _tokenizer()))
+
+
+def _train(run: Run, model: KDVLPForTasks, batches: Batches) -> None:
+    train(replace(run, log=run.log.fresh()), model, batches)
+
+
+def _tokenizer() -> PreTrainedTokenizerFast:
+    return processor().tokenizer

@@ -1,6 +1,7 @@
 """The second stage: the backbone learns what lies under each cell, then it is frozen."""
 
 import random
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -46,6 +47,11 @@ def warm_up(run: Run, model: KDVLPForTasks, labelled: list[Labelled], pictures: 
             )
         run.group.wait()
     classifier.load_state_dict(load_file(path))
+    freeze(model)
+
+
+def freeze(model: KDVLPForTasks) -> None:
+    """Leave the backbone as it is from now on; the model computes in bfloat16."""
     as_bfloat16(model)
     model.kdvlp.backbone.requires_grad_(requires_grad=False).eval()
 
@@ -109,8 +115,18 @@ def _right(logits: tuple[Tensor, ...], labels: Tensor) -> dict[str, list[bool]]:
 
 
 @torch.inference_mode()
-def features(run: Run, model: KDVLPForTasks, labelled: list[Labelled], pictures: Ragged) -> Ragged:
-    """The frozen backbone's features of all pictures: (cell, channel), bfloat16 as integers."""
+def features(
+    run: Run,
+    model: KDVLPForTasks,
+    labelled: list[Labelled],
+    pictures: Ragged,
+    name: str,
+    look: Callable[[np.ndarray, random.Random], np.ndarray] | None = None,
+) -> Ragged:
+    """The frozen backbone's features of all pictures: (cell, channel), bfloat16 as integers.
+
+    They are kept under `name`; `look` changes what each picture looks like.
+    """
     backbone = model.kdvlp.backbone.to(memory_format=torch.channels_last)
 
     def made(piece: range) -> list[np.ndarray]:
@@ -118,16 +134,21 @@ def features(run: Run, model: KDVLPForTasks, labelled: list[Labelled], pictures:
         for numbers in by_grid(piece, labelled).values():
             for start in range(0, len(numbers), 64):
                 batch = numbers[start : start + 64]
-                output = backbone(pixel_values([pictures[n] for n in batch]).to(run.device))
+                output = backbone(pixel_values([seen(n) for n in batch]).to(run.device))
                 cells = (
                     output.flatten(2).transpose(1, 2).contiguous().view(torch.int16).cpu().numpy()
                 )
                 found |= dict(zip(batch, cells, strict=True))
         return [found[number] for number in piece]
 
+    def seen(number: int) -> np.ndarray:
+        if look is None:
+            return pictures[number]
+        return look(np.asarray(pictures[number]), random.Random(f"{name} {number}"))
+
     pieces = chunks(len(labelled), run.recipe.chunk)
-    write_chunks(run.folder / "features", pieces, run.group, made)
+    write_chunks(run.folder / name, pieces, run.group, made)
     run.group.wait()
     channels = model.config.backbone_channels
     shapes = [(one.grid[0] * one.grid[1], channels) for one in labelled]
-    return Ragged(run.folder / "features", pieces, shapes)
+    return Ragged(run.folder / name, pieces, shapes)

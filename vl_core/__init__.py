@@ -20,7 +20,7 @@ token_attention     what chosen tokens look at, and what looks at them, by layer
 figures             arrays -> Plotly figures
 store               traces on disk, keyed by content
 wire                attention as bytes for the browser
-accuracy            how often the embedded model is right, as measured
+findings            what was measured of the embedded model: accuracy, and what each head is worth
 datasets            scenes of our own and other sources of examples
 """
 

@@ -9,7 +9,7 @@ import logging
 
 import streamlit as st
 
-from pages.shared import permalink, session, sidebar
+from pages.shared import in_place, permalink, session, sidebar, tour_box
 from pages.shared.layout import escaped
 from vl_core.errors import VLError
 
@@ -50,12 +50,14 @@ def guard() -> None:
 def _draw(page: "st.Page") -> None:
     try:
         session.add_own_statistics()
-        permalink.follow()
+        permalink.follow(next(file for file, title, _ in PAGES if title == page.title))
         sidebar.draw()
         session.analyse_if_asked()
         permalink.settle()
         _show_problem()
+        tour_box.draw()
         _note_foreign_picture()
+        in_place.note()
         page.run()
         permalink.write()
     except VLError as error:

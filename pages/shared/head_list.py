@@ -1,4 +1,4 @@
-"""All heads in a list, highest first, one of which can be chosen."""
+"""All heads in a list, the remarkable first, one of which can be chosen."""
 
 import numpy as np
 import pandas as pd
@@ -17,8 +17,9 @@ NARROW = 64  # pixels; the rest is for the pattern's name
 
 def draw(stack: Stack, chosen: Selection, shown: Numbers) -> None:
     """The list with the selected head marked; choosing a row selects its head everywhere."""
-    st.markdown("**All heads**, highest first. Choose a row to select the head.")
-    order = np.argsort(-shown.cells, axis=None, kind="stable")  # what is missing comes last
+    first = "lowest" if shown.measured.is_lowest_first else "highest"
+    st.markdown(f"**All heads**, {first} first. Choose a row to select the head.")
+    order = np.argsort(-shown.precedence, axis=None, kind="stable")  # what is missing comes last
     # A new list for other numbers, or a row kept from before would choose another head.
     key = f"heads_list_{session.trace_id()}_{stack.name}_{shown.name}_{chosen.specials}"
 
@@ -45,7 +46,7 @@ def draw(stack: Stack, chosen: Selection, shown: Numbers) -> None:
             ),
             "z": st.column_config.NumberColumn("z-score", format="%.2f", width=NARROW),
         },
-        alt=f"{shown.name}: all heads, highest first",
+        alt=f"{shown.name}: all heads, {first} first",
     )
 
 

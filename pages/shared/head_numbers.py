@@ -1,4 +1,4 @@
-"""Which numbers the head map shows: a statistic in one of three views."""
+"""Which numbers the head map shows: a statistic or an effect, in one of four views."""
 
 import re
 from collections.abc import Sequence
@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pages.shared import session
+from pages.shared import head_effects, head_values, session
+from pages.shared.measured import Measured
 from pages.shared.selection import Selection
 from vl_core import head_stats
 from vl_core.arrays import HeadMap, LayerCurve
 from vl_core.figures.color_scale import ColorScale, sequential, symmetric
-from vl_core.head_stats import HeadStatistic, views, vlinterpret
-from vl_core.head_stats.passes import stored_key
+from vl_core.head_stats import views, vlinterpret
 from vl_core.head_stats.pattern import Pattern, patterns
 from vl_core.head_stats.summary import Ranks, ranks
 from vl_core.trace import Stack
@@ -37,15 +37,21 @@ SAME_DIRECTION = {
     head_stats.TEXT_TO_TEXT_MASS.key: vlinterpret.TEXT_TO_TEXT,
 } | {statistic.key: label for label, statistic in COUNTERPARTS.items()}
 SPECIALS_LEFT_OUT = "without special tokens"
+VLINTERPRET_DIFFERS = (
+    "z-scores over the layers, for each head number by itself, so that heads of one layer cannot "
+    "be compared. Some patches count as text, because the text's length is taken before [CLS] and "
+    "[SEP] are dropped; intra-modal leaves out text. Its menu names the flow of information: "
+    "words that look at the image are called “image-to-text” there."
+)
 FULL_COLOR = 3.0  # VL-InterpreT's colors ended at three standard deviations
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Numbers:
     """What the map shows, layer x head, with its unit and colors.
 
-    in_own_unit: the statistic before any z-score, with own_unit. z_scores: it over all heads; None
-    for what is a z-score of another kind.
+    measured: what is behind it, before any z-score. z_scores: it over all heads; None for what is
+    a z-score of another kind.
     """
 
     name: str
@@ -53,14 +59,28 @@ class Numbers:
     cells: HeadMap
     means: LayerCurve
     scale: ColorScale
-    in_own_unit: HeadMap
-    own_unit: str
+    measured: Measured
     z_scores: HeadMap | None
 
     @property
+    def in_own_unit(self) -> HeadMap:
+        """What was measured of each head."""
+        return self.measured.values
+
+    @property
+    def own_unit(self) -> str:
+        """The unit of what was measured."""
+        return self.measured.unit
+
+    @property
+    def precedence(self) -> HeadMap:
+        """The greater, the earlier a head is listed: the lowest come first where they tell most."""
+        return -self.cells if self.measured.is_lowest_first else self.cells
+
+    @property
     def ranks(self) -> Ranks:
-        """1 for the highest of all heads, 0 for a missing one."""
-        return ranks(self.cells)
+        """1 for the first of all heads, 0 for a missing one."""
+        return ranks(self.precedence)
 
     @property
     def n_ranked(self) -> int:
@@ -73,10 +93,19 @@ class Numbers:
         return self.n_ranked == 0
 
 
-def statistic(chosen: Selection) -> HeadStatistic:
-    """The chosen statistic; the first one if a link names one that does not exist."""
-    known = {one.key: one for one in head_stats.all_statistics()}
-    return known.get(chosen.statistic, head_stats.TEXT_TO_IMAGE_MASS)
+def menu() -> dict[str, str]:
+    """All that can be shown, by key, with its name; what takes an intervention comes last."""
+    return {one.key: one.name for one in head_stats.all_statistics()} | head_effects.NAMES
+
+
+def has_specials_choice(chosen: Selection) -> bool:
+    """Whether it makes a difference that special tokens take part."""
+    return chosen.view != "vlinterpret" and chosen.statistic not in head_effects.NAMES
+
+
+def has_change(chosen: Selection) -> bool:
+    """Whether what is chosen can be compared between two pictures."""
+    return chosen.statistic not in head_effects.NAMES
 
 
 def menu_label(chosen: Selection) -> str:
@@ -85,56 +114,52 @@ def menu_label(chosen: Selection) -> str:
 
 
 def numbers(stack: Stack, chosen: Selection) -> Numbers:
-    """The numbers of the chosen statistic in the chosen view."""
+    """What was chosen, in the chosen view."""
     if chosen.view == "vlinterpret":
         return _as_vlinterpret(stack, menu_label(chosen))
-    one = statistic(chosen)
-    values = values_of(one, stack, with_specials=chosen.specials)
-    scores = views.z_scores(values)
-    if chosen.view == "z":
-        name, unit, cells, scale = (
-            f"{one.name}, z-score",
-            Z_UNIT,
-            scores,
-            symmetric(scores),
-        )
+    if chosen.statistic in head_effects.NAMES:
+        found = head_effects.measured(chosen.statistic, stack)
+    elif chosen.view == "change":
+        found = head_values.change(stack, chosen)
     else:
-        name, unit, cells, scale = one.name, one.unit, values, sequential(values)
-    return Numbers(
-        name, unit, cells, views.layer_means(cells), scale, values, one.unit, z_scores=scores
-    )
+        found = head_values.statistic(stack, chosen)
+    scores = views.z_scores(found.values)
+    if chosen.view == "z":
+        name, unit, cells, scale = f"{found.name}, z-score", Z_UNIT, scores, symmetric(scores)
+    else:
+        name, unit, cells = found.name, found.unit, found.values
+        scale = sequential(cells) if found.limit is None else _around_zero(cells, found.limit)
+    return Numbers(name, unit, cells, views.layer_means(cells), scale, found, scores)
+
+
+def _around_zero(values: HeadMap, least: float) -> ColorScale:
+    scale = symmetric(values)
+    return scale if scale.high >= least else symmetric(values, least)
 
 
 def _as_vlinterpret(stack: Stack, label: str) -> Numbers:
     scored = session.remembered(("vlinterpret", stack.name), lambda: vlinterpret.statistics(stack))[
         label
     ]
+    found = Measured(label, Z_UNIT, scored, VLINTERPRET_DIFFERS)
     means = vlinterpret.layer_means(scored)
-    scale = symmetric(scored, FULL_COLOR)
-    return Numbers(label, Z_UNIT, scored, means, scale, scored, Z_UNIT, z_scores=None)
+    return Numbers(
+        label, Z_UNIT, scored, means, symmetric(scored, FULL_COLOR), found, z_scores=None
+    )
 
 
 def file_name(chosen: Selection, shown: Numbers) -> str:
     """What a saved map is called: after the numbers that it shows."""
     if chosen.view == "vlinterpret":
         return "heads-vlinterpret-" + re.sub(r"[^a-z]+", "-", shown.name.lower()).strip("-")
-    specials = "" if chosen.specials else "-without-specials"
-    return f"heads-{statistic(chosen).key}-{chosen.view}{specials}"
+    specials = "-without-specials" if has_specials_choice(chosen) and not chosen.specials else ""
+    return f"heads-{chosen.statistic}-{chosen.view}{specials}"
 
 
 def counted(chosen: Selection) -> str:
     """Which tokens took part, for a figure that stands by itself."""
-    is_without = not chosen.specials and chosen.view != "vlinterpret"
+    is_without = has_specials_choice(chosen) and not chosen.specials
     return SPECIALS_LEFT_OUT if is_without else ""
-
-
-def values_of(one: HeadStatistic, stack: Stack, *, with_specials: bool) -> HeadMap:
-    """A statistic of the stack on show; what the trace does not carry is computed once."""
-    if stored_key(one.key, with_specials=with_specials) in stack.head_stats:
-        return one.of(stack, with_specials)
-    return session.remembered(
-        ("statistic", stack.name, one.key, with_specials), lambda: one.of(stack, with_specials)
-    )
 
 
 def patterns_of(stack: Stack) -> Sequence[Sequence[Pattern]]:

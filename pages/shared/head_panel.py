@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from pages.shared import permalink, session
+from pages.shared import head_effects, permalink, session
 from pages.shared.head_numbers import Numbers, patterns_of
 from pages.shared.layout import escaped, percent
+from pages.shared.measured import written
 from pages.shared.selection import Selection
 from vl_core.arrays import HeadAttention
 from vl_core.figures import heads as figures
@@ -44,6 +45,8 @@ def facts(stack: Stack, chosen: Selection, shown: Numbers) -> None:
             f"Pattern: **{escaped(pattern.name)}**",
             help=f"Named from its numbers: {escaped(pattern.rule)}.",
         )
+        if chosen.statistic != head_effects.THIS_TYPE:
+            _say_effect(stack, layer, head)
     st.page_link(
         "pages/attention.py",
         label="Look through this head" if head is not None else "Look through this layer",
@@ -62,7 +65,25 @@ def _standing(shown: Numbers, layer: int, head: int | None) -> str:
         parts.append(f"{written(shown.in_own_unit[layer, head])} {shown.own_unit}")
     elif shown.z_scores is not None:
         parts.append(f"z {written(shown.z_scores[layer, head], 2)}")
-    return " · ".join(parts)
+    return " · ".join([*parts, *shown.measured.notes_on(layer, head)])
+
+
+def _say_effect(stack: Stack, layer: int, head: int) -> None:
+    """Beside what the head looks at, whether it matters, for a question of a known type."""
+    found = head_effects.on_type(stack)
+    if found is None:
+        return
+    kind = head_effects.called(str(head_effects.question_type()))
+    change = head_effects.points(found.change[layer, head])
+    st.markdown(
+        f"Taken out: **{escaped(change)} points** of accuracy", help=head_effects.INTERVENTION
+    )
+    st.caption(
+        escaped(
+            f"{head_effects.interval(found, layer, head)}, of {found.n_questions} questions of "
+            f"this type ({kind}). This is cause; where a head looks is not."
+        )
+    )
 
 
 def picture(stack: Stack, chosen: Selection) -> None:
@@ -120,11 +141,3 @@ def _list(columns: Mapping[str, Sequence[object]], number: str) -> None:
         format="%.3f", min_value=0, max_value=greatest, width=BAR_WIDTH
     )
     st.dataframe(pd.DataFrame(columns), hide_index=True, column_config={number: bar})
-
-
-def written(value: float, decimals: int | None = None) -> str:
-    """A number for reading: three significant digits unless told otherwise, a true minus sign."""
-    if not np.isfinite(value):
-        return "missing"
-    text = f"{value:.3g}" if decimals is None else f"{value:.{decimals}f}"
-    return text.replace("-", "\N{MINUS SIGN}")

@@ -8,7 +8,8 @@ import numpy as np
 import streamlit as st
 
 from pages.shared import session
-from pages.shared.head_numbers import SPECIALS_LEFT_OUT, values_of
+from pages.shared.head_numbers import SPECIALS_LEFT_OUT
+from pages.shared.head_values import values_of
 from pages.shared.layout import downloads
 from pages.shared.selection import Selection
 from vl_core import head_stats

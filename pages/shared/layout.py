@@ -56,8 +56,11 @@ def said_about_example() -> str:
     if shown.source == "gallery":
         title = requests.gallery_entry(shown.name).title
         pictures["gallery"] = title[0].lower() + title[1:]
+    picture = pictures[shown.source]
+    if shown.instead:
+        picture += f" (in its place: {requests.in_its_place(shown)})"
     text = session.trace().example.text
-    return " · ".join([pictures[shown.source], text, f"{shown.model} model"])
+    return " · ".join([picture, text, f"{shown.model} model"])
 
 
 def downloads(

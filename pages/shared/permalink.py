@@ -4,11 +4,12 @@ Layers, heads and tokens count from 1 there, as on screen. A link is followed wh
 and when the visitor goes back or forward; otherwise the page leads and the address follows.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from pages.shared import requests, selection, session
+from pages.shared import requests, selection, session, tour
 from pages.shared.requests import Request
 from vl_core.errors import ModelError, VLError
 
@@ -20,38 +21,57 @@ WORDS = ("stack", "statistic", "view", "direction", "projection", "fit")
 class Link:
     """A link that is not met yet: what it names, and what was on show when it came.
 
-    wanted: None where the link names no picture. is_refused: it names one that does not exist.
+    wanted: None where the link names no picture. stop: of the tour, where nothing else of the link
+    counts. is_refused: it names a picture that does not exist.
     """
 
     wanted: Request | None
     chosen: dict[str, object]
     on_show: Request
+    stop: int | None = None
     is_refused: bool = False
 
 
-def follow() -> None:
-    """Ask for what the address names if it is not what was written there last."""
+def follow(page: str) -> None:
+    """Ask for what the address names if it is not what was written there last.
+
+    page: the file of the page that is about to be drawn.
+    """
     address = dict(st.query_params)
-    if not address or address == st.session_state.get("address"):
+    is_back = _is_going_back()
+    if not address or (address == st.session_state.get("address") and not is_back):
         return
     st.session_state["address"] = address
     on_show = session.request()
+    named = tour.named(address.get("tour"))
+    stop = tour.passed(named, page) if is_back else named
+    tour.join(stop)
+    is_bare = stop is not None and (len(address) == 1 or stop != named)
     try:
-        wanted = _request(_model())
+        wanted = tour.step(stop).request if is_bare else _request(_model())
     except VLError as error:
         session.complain(str(error))
         st.session_state["link"] = Link(None, {}, on_show, is_refused=True)
         return
-    st.session_state["link"] = Link(wanted, _selection(), on_show)
+    st.session_state["link"] = (
+        Link(wanted, {}, on_show, stop) if is_bare else Link(wanted, _selection(), on_show)
+    )
     if wanted not in {None, on_show}:
         session.ask(wanted)
         st.session_state["fill_in"] = wanted
+
+
+def _is_going_back() -> bool:
+    context = get_script_run_ctx()
+    return context is not None and context.is_history_navigation
 
 
 def settle() -> None:
     """Select what a link names once its picture is on show."""
     link = st.session_state.get("link")
     if link and not link.is_refused and link.wanted in {None, session.request()}:
+        if link.stop is not None:
+            tour.select(tour.step(link.stop))
         selection.update(**link.chosen)
         del st.session_state["link"]
 
@@ -73,6 +93,10 @@ def parameters() -> dict[str, str]:
     shown = session.request()
     name = next(name for name, source in SOURCES.items() if source == shown.source)
     what = {"model": shown.model, name: shown.name, "question": shown.question}
+    if shown.instead:
+        what["instead"] = shown.instead
+    if (stop := tour.number()) is not None:
+        what["tour"] = str(stop)
     return what | _numbered(selection.current())
 
 
@@ -92,8 +116,15 @@ def _request(model: str) -> Request | None:
         if name in parameters:
             question = parameters.get("question", "")
             wanted = Request(model, source, parameters[name], question)
-            return wanted if question else _with_first_question(wanted)
-    return None
+            return _with_instead(wanted if question else _with_first_question(wanted))
+    # A link that names no picture is about the one on show.
+    return _with_instead(session.request()) if "instead" in parameters else None
+
+
+def _with_instead(wanted: Request) -> Request:
+    instead = st.query_params.get("instead", "")
+    is_itself = (wanted.source, wanted.name) == ("gallery", instead)
+    return replace(wanted, instead="" if is_itself else instead)
 
 
 def _model() -> str:
@@ -111,7 +142,7 @@ def _with_first_question(wanted: Request) -> Request:
     if wanted.is_private:
         return wanted
     first = requests.known_questions(wanted)[0]
-    return Request(wanted.model, wanted.source, wanted.name, first.text)
+    return replace(wanted, question=first.text)
 
 
 def _selection() -> dict[str, object]:

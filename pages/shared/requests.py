@@ -2,8 +2,10 @@
 
 import hashlib
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
+
+from PIL import Image
 
 from vl_core.datasets import gallery, scenes
 from vl_core.errors import ImageError, TextError
@@ -13,6 +15,8 @@ Source = Literal["gallery", "scene", "upload"]
 DISPLAY_SIDE = 512  # pixels of a scene on screen; the model sees 128
 SUGGESTIONS = 6
 MODELS = ("embedded",)
+BLANK = "blank"
+GRAY = (166, 166, 166)  # the mean of the embedded model's processor, as when it was evaluated
 
 
 @dataclass(frozen=True)
@@ -20,17 +24,25 @@ class Request:
     """A model, a picture and a question.
 
     name: the gallery entry's name, the scene's seed, or the SHA-256 of an uploaded file.
+    instead: what the model is shown in place of that picture: BLANK, the name of a gallery entry,
+    or nothing for the picture itself.
     """
 
     model: str
     source: Source
     name: str
     question: str
+    instead: str = ""
 
     @property
     def is_private(self) -> bool:
         """Whether the picture belongs to one visitor and must not be shared or stored."""
         return self.source == "upload"
+
+    @property
+    def with_own_picture(self) -> "Request":
+        """The same with nothing in the picture's place."""
+        return replace(self, instead="")
 
 
 def worked_example() -> Request:
@@ -40,7 +52,27 @@ def worked_example() -> Request:
 
 
 def example(request: Request, upload: bytes | None) -> Example:
-    """The picture and text of a request; raises ImageError if its upload is missing."""
+    """The picture and text of a request, with what is shown in the picture's place.
+
+    Raises ImageError if its upload is missing, TextError for a scene or a gallery entry that does
+    not exist.
+    """
+    own = _own_example(request, upload)
+    return _replaced(own, request.instead) if request.instead else own
+
+
+def _replaced(own: Example, instead: str) -> Example:
+    """The question with another picture: its answer is not known any more.
+
+    In a blank picture of the same size the regions are kept, so that it can be seen how much of a
+    place is looked at whatever is there.
+    """
+    if instead == BLANK:
+        return Example(Image.new("RGB", own.size, GRAY), own.text, own.regions)
+    return Example(gallery_entry(instead).scene.render(DISPLAY_SIDE), own.text)
+
+
+def _own_example(request: Request, upload: bytes | None) -> Example:
     if request.source == "upload":
         if upload is None or digest(upload) != request.name:
             raise ImageError(
@@ -74,6 +106,31 @@ def known_questions(request: Request) -> list[scenes.Question]:
     first = entry.question
     more = scenes.suggestions(scene, entry.scene_seed, SUGGESTIONS)
     return [first, *(one for one in more if one.text != first.text)]
+
+
+def question_type(request: Request) -> str | None:
+    """The type of a question that the generator asks about this scene, else None."""
+    if request.source == "upload":
+        return None
+    types = {question.text: question.type for question in known_questions(request)}
+    return types.get(request.question)
+
+
+def in_its_place(request: Request) -> str:
+    """What the model is shown in place of the picture, as it is called within a sentence."""
+    if request.instead == BLANK:
+        return "a blank picture"
+    return f"the picture of “{gallery_entry(request.instead).title}”"
+
+
+def replacements(request: Request) -> dict[str, str]:
+    """What can be shown in place of the request's picture, by name, with what it is called."""
+    others = {
+        entry.name: f"“{entry.title}”"
+        for entry in gallery.GALLERY
+        if (request.source, request.name) != ("gallery", entry.name)
+    }
+    return {BLANK: "A blank picture"} | others
 
 
 def gallery_entry(name: str) -> gallery.GalleryEntry:

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import streamlit as st
 
-from pages.shared import session
+from pages.shared import head_effects, session
 from vl_core import head_stats
 from vl_core.trace import Stack, Trace
 
 DIRECTIONS = ("looks_at", "looked_at_by")
-VIEWS = ("raw", "z", "vlinterpret")
+VIEWS = ("raw", "z", "change", "vlinterpret")
 PROJECTIONS = ("pca", "umap", "tsne")
 FITS = ("joint", "layers")
 
@@ -19,11 +19,12 @@ FITS = ("joint", "layers")
 class Selection:
     """What all pages share; layers, heads and tokens count from 0.
 
-    stack: whose attention. statistic: a head statistic's key. specials: whether special tokens
-    take part. view: "raw", "z" or "vlinterpret". head: None is the mean over the layer's heads.
-    all_layers: the mean over all layers instead of `layer`.
-    direction: "looks_at" or "looked_at_by". tokens: pinned positions. state: the hidden state
-    shown. projection: "pca", "umap" or "tsne". fit: one for all layers ("joint") or one for each.
+    stack: whose attention. statistic: the key of a head statistic or of one of head_effects.
+    specials: whether special tokens take part. view: "raw", "z", "change" or "vlinterpret".
+    head: None is the mean over the layer's heads. all_layers: the mean over all layers instead of
+    `layer`. direction: "looks_at" or "looked_at_by". tokens: pinned positions. state: the hidden
+    state shown. projection: "pca", "umap" or "tsne". fit: one for all layers ("joint") or one for
+    each.
     """
 
     stack: str
@@ -54,6 +55,11 @@ def update(**changes: object) -> None:
     st.session_state["selection"] = st.session_state.get("selection", {}) | changes
 
 
+def forget() -> None:
+    """Go back to what the trace on show suggests."""
+    st.session_state["selection"] = {}
+
+
 def forget_tokens() -> None:
     """Unpin what belongs to another picture or question."""
     kept = st.session_state.get("selection", {})
@@ -61,22 +67,29 @@ def forget_tokens() -> None:
 
 
 def _default(trace: Trace) -> Selection:
-    name, stack = next(iter(trace.stacks.items()))
+    # What tells most is told by the picture itself, whatever is in its place.
+    own = session.trace_with_own_picture() if session.request().instead else trace
+    name, stack = next(iter(own.stacks.items()))
     layer, head = _telling_head(stack)
-    return Selection(name, layer=layer, head=head, tokens=_telling_tokens(stack))
+    return Selection(name, layer=layer, head=head, tokens=telling_tokens(stack))
 
 
 def _telling_head(stack: Stack) -> tuple[int, int]:
     """The head that grounds words best where boxes are known, else the one that looks across."""
-    for key in ("grounding", "text_to_image_mass"):
-        values = stack.head_stats.get(key)
-        if values is not None and np.isfinite(values).any():
-            layer, head = np.unravel_index(np.nanargmax(values), values.shape)
-            return int(layer), int(head)
-    return 0, 0
+    found = (highest_head(stack, key) for key in ("grounding", "text_to_image_mass"))
+    return next(filter(None, found), (0, 0))
 
 
-def _telling_tokens(stack: Stack) -> tuple[int, ...]:
+def highest_head(stack: Stack, statistic: str) -> tuple[int, int] | None:
+    """Layer and head in which a stored statistic is highest; None where it has no value."""
+    values = stack.head_stats.get(statistic)
+    if values is None or not np.isfinite(values).any():
+        return None
+    layer, head = np.unravel_index(np.nanargmax(values), values.shape)
+    return int(layer), int(head)
+
+
+def telling_tokens(stack: Stack) -> tuple[int, ...]:
     """The last word that names a region, else the last word: nouns come last."""
     spans = [region.span for region in stack.regions if region.span]
     words = np.flatnonzero(stack.queries.is_text)
@@ -104,14 +117,20 @@ def _fitting(wanted: Selection, trace: Trace) -> Selection:
         tokens=tokens,
         statistic=wanted.statistic if wanted.statistic in _statistics() else default.statistic,
         direction=wanted.direction if wanted.direction in DIRECTIONS else default.direction,
-        view=wanted.view if wanted.view in VIEWS else default.view,
+        view=wanted.view if wanted.view in _views(wanted.statistic) else default.view,
         projection=wanted.projection if wanted.projection in PROJECTIONS else default.projection,
         fit=wanted.fit if wanted.fit in FITS else default.fit,
     )
 
 
 def _statistics() -> set[str]:
-    return {statistic.key for statistic in head_stats.all_statistics()}
+    return {statistic.key for statistic in head_stats.all_statistics()} | set(head_effects.NAMES)
+
+
+def _views(statistic: str) -> set[str]:
+    """A change takes two pictures, and effects are about one answer each."""
+    has_change = session.request().instead and statistic not in head_effects.NAMES
+    return set(VIEWS) if has_change else set(VIEWS) - {"change"}
 
 
 def _clamped(index: int, size: int) -> int:

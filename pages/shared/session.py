@@ -10,7 +10,8 @@ import hashlib
 import importlib
 import os
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 import streamlit as st
@@ -18,13 +19,14 @@ import streamlit as st
 from pages.shared import requests
 from pages.shared.memo import Memo
 from pages.shared.requests import Request
-from vl_core import store
+from vl_core import findings, store
 from vl_core.datasets.gallery import WORKED_EXAMPLE
 from vl_core.errors import StatisticError, VLError
 from vl_core.example import Example
 from vl_core.trace import Trace
 
 if TYPE_CHECKING:
+    from vl_core.attribution.ablation import HeadEffects
     from vl_core.model import Model
 
 T = TypeVar("T")
@@ -33,6 +35,8 @@ TRACES = 16  # traces kept in memory for all visitors, each 1 to 15 MB
 PRIVATE_TRACES = 4  # ... and for one visitor's uploads
 RESULTS = 64  # projections and the like
 STORE_BYTES = 500 * 2**20
+# What takes the place of a head of the embedded model that is taken out.
+HEAD_MEANS = findings.HEAD_MEANS
 STORES_UPLOADS = os.environ.get("VLINTERPRET_STORE_UPLOADS") == "1"
 
 
@@ -46,6 +50,16 @@ def trace() -> Trace:
     return _shown()[1]
 
 
+def trace_with_own_picture() -> Trace:
+    """The trace of the same question with nothing in the picture's place."""
+    return trace_of(request().with_own_picture)
+
+
+def trace_of(wanted: Request) -> Trace:
+    """The trace of another request; made now if it is not remembered."""
+    return _find(wanted, _kept_upload())[1]
+
+
 def trace_id() -> str:
     """A name for the trace on show that changes with its content."""
     return _shown()[0]
@@ -57,6 +71,11 @@ def remembered(key: tuple[Hashable, ...], compute: Callable[[], T]) -> T:
     return memo.get((trace_id(), *key), compute)
 
 
+def head_effects() -> "HeadEffects":
+    """What becomes of the answer on show when each head is taken out; measured once."""
+    return remembered(("head effects",), _head_effects)
+
+
 def preview(name: str, make: Callable[[], bytes], *, is_private: bool = False) -> bytes:
     """A small picture for the sidebar, made once; a visitor's own stays with the visitor."""
     memo = _private("previews", PRIVATE_TRACES) if is_private else _previews()
@@ -66,6 +85,11 @@ def preview(name: str, make: Callable[[], bytes], *, is_private: bool = False) -
 def ask(wanted: Request, upload: bytes | None = None) -> None:
     """Note what the visitor wants to see; it is analysed before the page is drawn."""
     st.session_state["asked"] = (wanted, upload)
+
+
+def wanted() -> Request:
+    """What is on show, or is about to be."""
+    return st.session_state.get("asked", (request(), None))[0]
 
 
 def complain(message: str) -> None:
@@ -84,11 +108,14 @@ def analyse_if_asked() -> None:
     if wanted is None:
         return
     try:
-        _find(wanted, upload)
+        _find(wanted, upload or _kept_upload())
     except VLError as error:
         complain(str(error))
         return
     st.session_state["request"] = wanted
+    if upload is not None:
+        # For what is asked about it next; the field in the sidebar forgets it when it is not drawn.
+        st.session_state["upload"] = upload
 
 
 def add_own_statistics() -> None:
@@ -107,8 +134,12 @@ def model(name: str) -> "Model":
 
 
 def _shown() -> tuple[str, Trace]:
-    shown = request()
-    return _find(shown, None)
+    return _find(request(), _kept_upload())
+
+
+def _kept_upload() -> bytes | None:
+    """The file behind the last upload that was analysed; it goes with the visit."""
+    return st.session_state.get("upload")
 
 
 def _find(wanted: Request, upload: bytes | None) -> tuple[str, Trace]:
@@ -120,17 +151,23 @@ def _find(wanted: Request, upload: bytes | None) -> tuple[str, Trace]:
 
 def _analysed(wanted: Request, upload: bytes | None) -> tuple[str, Trace]:
     example = requests.example(wanted, upload)
+    with _told("Analysing the picture") as tell:
+        return _traced(wanted, example, tell)
+
+
+@contextmanager
+def _told(what: str) -> Iterator[Callable[[str], None]]:
+    """Say on the page what is being done, until it is done or has failed."""
     place = st.empty()
-    with place.status("Analysing the picture", expanded=True) as status:
-        found = _traced(wanted, example, status.write)
-    place.empty()
-    return found
+    try:
+        with place.status(what, expanded=True) as status:
+            yield status.write
+    finally:
+        place.empty()
 
 
 def _traced(wanted: Request, example: Example, tell: Callable[[str], None]) -> tuple[str, Trace]:
-    if not _is_loaded(wanted.model):
-        tell("Loading the model (first time only)")
-    loaded = model(wanted.model)
+    loaded = _loaded_now(wanted.model, tell)
     key = store.key(loaded.provenance, example)
     disk = None if wanted.is_private and not STORES_UPLOADS else _disk()
     found = disk.get(key) if disk else None
@@ -142,11 +179,31 @@ def _traced(wanted: Request, example: Example, tell: Callable[[str], None]) -> t
 
 
 def _run(name: str, loaded: "Model", example: Example, tell: Callable[[str], None]) -> Trace:
+    with _turn(name, tell):
+        return loaded.trace(example, tell)
+
+
+@contextmanager
+def _turn(name: str, tell: Callable[[str], None]) -> Iterator[None]:
+    """One at a time for each model; who waits is told."""
     lock = _forward_lock(name)
     if lock.locked():
         tell("Another picture is being analysed; yours is next")
     with lock:
-        return loaded.trace(example, tell)
+        yield
+
+
+def _head_effects() -> "HeadEffects":
+    shown = request()
+    example = requests.example(shown, _kept_upload())
+    with _told("Taking out each head in turn") as tell:
+        loaded = _loaded_now(shown.model, tell)
+        from vl_core.attribution import ablation  # noqa: PLC0415 it brings torch
+
+        means = ablation.HeadMeans.load(HEAD_MEANS, loaded.provenance.weights_hash)
+        with _turn(shown.model, tell):
+            tell("Asking again without each head")
+            return ablation.head_effects(loaded, example, means)
 
 
 @st.cache_resource(show_spinner=False)
@@ -186,6 +243,12 @@ def _private(name: str, size: int) -> Memo:
 
 def _is_loaded(name: str) -> bool:
     return _models().peek(name) is not None
+
+
+def _loaded_now(name: str, tell: Callable[[str], None]) -> "Model":
+    if not _is_loaded(name):
+        tell("Loading the model (first time only)")
+    return model(name)
 
 
 def _loaded(name: str) -> "Model":

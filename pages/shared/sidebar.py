@@ -1,6 +1,7 @@
 """What to analyse: a model, a picture (gallery, new scene or upload) and a question."""
 
 import io
+from dataclasses import replace
 
 import streamlit as st
 from PIL import Image
@@ -125,7 +126,7 @@ def _offer(chosen: Request, title: str) -> None:
     name = f"{chosen.source} {chosen.name}"
     preview = session.preview(name, lambda: _small(scene.render(requests.DISPLAY_SIDE)))
     st.image(preview, alt=title, width="stretch")
-    _question(chosen, None)
+    asked = _question(chosen, None)
     with st.expander("Suggested questions"):
         for index, text in enumerate(questions):
             st.button(
@@ -133,7 +134,7 @@ def _offer(chosen: Request, title: str) -> None:
                 key=f"suggestion_{index}",
                 type="tertiary",
                 on_click=_ask,
-                args=(Request(chosen.model, chosen.source, chosen.name, text),),
+                args=(replace(asked, question=text),),
             )
 
 
@@ -145,7 +146,8 @@ def _small(picture: Image.Image) -> bytes:
     return content.getvalue()
 
 
-def _question(chosen: Request, upload: bytes | None, *, is_ready: bool = True) -> None:
+def _question(chosen: Request, upload: bytes | None, *, is_ready: bool = True) -> Request:
+    """The question's field and what the model is shown; returns all that is chosen."""
     # Streamlit forgets a field that a run does not draw; what stood in it is kept beside it.
     st.session_state.setdefault("question", st.session_state.get("typed", ""))
     with st.form("question_form", border=False):
@@ -158,8 +160,42 @@ def _question(chosen: Request, upload: bytes | None, *, is_ready: bool = True) -
             disabled=not is_ready,
         )
     st.session_state["typed"] = text = st.session_state["question"]
+    asked = replace(chosen, question=text, instead=_instead(chosen))
+    names = {"": "The picture itself"} | requests.replacements(chosen)
+    # The field follows what is on show, which also the pages can change.
+    st.session_state["instead"] = asked.instead
+    st.selectbox(
+        "Shown to the model",
+        list(names),
+        format_func=names.get,
+        key="instead",
+        on_change=_put_in_place,
+        args=(asked, upload),
+        disabled=not is_ready,
+        help="Put something else in place of the picture and ask the same: what does not change "
+        "was not about the picture.",
+    )
     if is_asked:
-        _note(Request(chosen.model, chosen.source, chosen.name, text), upload)
+        _note(asked, upload)
+    return asked
+
+
+def _instead(chosen: Request) -> str:
+    """What stands in the place of the chosen picture, if that is the one on show."""
+    shown = session.wanted()
+    return shown.instead if _is_same_picture(shown, chosen) else ""
+
+
+def _is_same_picture(one: Request, other: Request) -> bool:
+    return (one.model, one.source, one.name) == (other.model, other.source, other.name)
+
+
+def _put_in_place(asked: Request, upload: bytes | None) -> None:
+    """Analyse with what was chosen in the picture's place; on that picture all stays selected."""
+    wanted = replace(asked, instead=st.session_state["instead"])
+    if not _is_same_picture(session.request(), wanted):
+        selection.forget_tokens()
+    session.ask(wanted, upload)
 
 
 def _ask(wanted: Request) -> None:

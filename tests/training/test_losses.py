@@ -5,13 +5,13 @@ import random
 import pytest
 import torch
 
-from tests.training.test_batches import CellNumbers
+from tests.training.test_batches import TASKS, CellNumbers
 from training.batches import Batches
 from training.labels import Labelled
 from training.log import Log
 from training.losses import WEIGHTS, losses
 from training.recipe import Recipe, config, processor
-from vl_core.datasets.scenes import scene
+from vl_core.datasets.scenes import QUESTION_TYPES, scene
 from vl_core.families.kdvlp import KDVLPForTasks
 
 
@@ -30,42 +30,56 @@ def found(tmp_path_factory):
     labelled = [Labelled(scene(seed)) for seed in range(12)]
     features = Features(labelled)
     features.shapes = [(cells, 128) for cells, _ in features.shapes]
-    batches = Batches(Recipe(), labelled, features, processor().tokenizer)
+    batches = Batches(Recipe(), TASKS, labelled, features, processor().tokenizer)
     log = Log(tmp_path_factory.mktemp("log") / "log.jsonl", writes=False)
-    return model, losses(model, batches.batch(random.Random(5), 8, 50_000), log), log
+    parts = batches.parts(random.Random(5), 24, 50_000)
+    return model, [losses(model, part, log) for part in parts], log
 
 
 def test_every_objective_has_its_loss(found):
-    """A batch of forty rows has a finite loss for each weight."""
-    _, parts, _ = found
+    """Both parts of a step together have a finite loss for each weight; answers alone are in both.
 
-    assert set(parts) == set(WEIGHTS)
-    assert all(loss.isfinite() and loss > 0 for loss in parts.values())
+    The step's mean over answers is taken from how many each part asks for.
+    """
+    _, (short, long), _ = found
+
+    assert set(short) | set(long) == set(WEIGHTS)
+    assert set(short) & set(long) == {"answers"}
+    assert all(loss.isfinite() and loss > 0 for loss in (*short.values(), *long.values()))
 
 
 def test_answers_start_at_an_even_guess(found):
     """Before training the answers' loss is about that of a guess among all 31."""
-    _, parts, _ = found
+    _, (short, _), _ = found
 
-    assert parts["answers"].item() == pytest.approx(torch.tensor(31.0).log().item(), abs=0.15)
+    assert short["answers"].item() == pytest.approx(torch.tensor(31.0).log().item(), abs=0.15)
 
 
 def test_every_head_that_is_trained_gets_a_gradient(found):
-    """All but the heads of candidates and sources learn, and the backbone, which is not run."""
-    model, parts, _ = found
-    sum(parts.values()).backward()
+    """All heads learn; the backbone, which is not run, does not."""
+    model, (short, long), _ = found
+    sum((*short.values(), *long.values())).backward()
     without = {
         name.split(".")[0] if not name.startswith("kdvlp") else ".".join(name.split(".")[:2])
         for name, value in model.named_parameters()
         if value.grad is None
     }
 
-    assert without == {"candidate", "source", "kdvlp.backbone"}
+    assert without == {"kdvlp.backbone"}
+
+
+def test_candidates_start_at_an_even_guess_among_four(found):
+    """Before training the right one of four is as likely as each of the others."""
+    _, (_, long), _ = found
+
+    expected = WEIGHTS["candidates"] * torch.tensor(4.0).log().item()
+    assert long["candidates"].item() == pytest.approx(expected, abs=0.15)
 
 
 def test_log_counts_by_type(found):
     """Accuracies are counted for all questions together and for their types."""
     _, _, log = found
 
-    assert len(log.counts["all"]) == 32
-    assert sum(len(log.counts.get(name, [])) for name in ("color", "count", "side")) <= 32
+    by_type = sum(len(log.counts.get(name, [])) for name in (*QUESTION_TYPES, "sources"))
+    assert len(log.counts["all"]) == by_type > 10
+    assert len(log.counts["answers"]) + len(log.counts["rationales"]) > 3

@@ -1,5 +1,6 @@
 """The whole path from scenes to files, small."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -49,8 +50,10 @@ def test_smoke_run_leaves_a_model_that_answers(smoke):
     assert (
         load_file(smoke / "model" / "model.safetensors")["matching.weight"].dtype == torch.float16
     )
-    assert history["recipe"]["sequences"] == 480
-    assert history["curve"][-1]["sequences"] == 480
+    assert history["recipe"]["tasks"]["sequences"] == 240
+    assert history["curves"]["questions"][-1]["sequences"] == 240
+    assert history["curves"]["tasks"][-1]["sequences"] == 240
+    assert 0.2 < history["temperature"] < 5
 
 
 def test_a_finished_run_is_not_done_again(smoke):
@@ -81,7 +84,7 @@ def test_two_processes_train_one_model(tmp_path):
 
 def test_curve_takes_the_later_of_repeated_steps(tmp_path):
     """Where a resumed run did steps again, the curve shows what came of the second time."""
-    lines = [("joint", 80, 0.1), ("joint", 160, 0.2), ("joint", 160, 0.3), ("warm-up", 0, 0.9)]
+    lines = [("tasks", 80, 0.1), ("tasks", 160, 0.2), ("tasks", 160, 0.3), ("warm-up", 0, 0.9)]
     log = tmp_path / "log.jsonl"
     log.write_text(
         "".join(
@@ -91,4 +94,18 @@ def test_curve_takes_the_later_of_repeated_steps(tmp_path):
         encoding="utf-8",
     )
 
-    assert [line["means"]["all"] for line in curve(log)] == [0.1, 0.3]
+    assert [line["means"]["all"] for line in curve(log, "tasks")] == [0.1, 0.3]
+
+
+def test_a_run_goes_on_from_a_model_that_is_there(smoke, tmp_path):
+    """With `--start` the first phase is that of the model; the card can tell where it came from."""
+    output = tmp_path / "model"
+    told = trained(tmp_path, output, "--processes", "1", "--start", str(smoke / "model"))
+    history = json.loads((output / "training.json").read_text(encoding="utf-8"))
+    before = json.loads((smoke / "model" / "training.json").read_text(encoding="utf-8"))
+
+    assert "questions: step" not in told
+    assert "tasks: step" in told
+    weights = (smoke / "model" / "model.safetensors").read_bytes()
+    assert history["started_from"] == hashlib.sha256(weights).hexdigest()
+    assert history["curves"]["questions"] == before["curves"]["questions"]

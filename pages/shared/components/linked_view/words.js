@@ -13,7 +13,7 @@ function buildWords(state) {
     chip.tabIndex = -1;
     if (data.unknown.includes(token)) {
       chip.classList.add("unknown");
-      chip.title = "Not in the model's vocabulary: it sees only that some unknown word stands here";
+      chip.title = "The model does not know this word: it reads [UNK], as for any unknown word";
     }
     state.chips.set(token, chip);
   });

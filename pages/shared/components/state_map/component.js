@@ -288,7 +288,7 @@ class StateMap {
   }
 
   say(mark) {
-    const what = `${this.map.texts[mark]}, ${KINDS[this.map.kinds[mark]].one}`;
+    const what = `${this.map.texts[mark]}, ${kindOf(this.map, mark)}`;
     this.find(".spoken").textContent = `${what}, ${this.map.stateNames[this.state]}`;
   }
 

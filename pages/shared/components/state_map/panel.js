@@ -7,6 +7,10 @@ const KINDS = {
   special: { one: "special token", many: "special tokens" },
 };
 
+const UNKNOWN = "word that the model does not know: it reads [UNK]";
+
+const kindOf = (map, mark) => (map.unknown.includes(mark) ? UNKNOWN : KINDS[map.kinds[mark]].one);
+
 function element(name, text, className) {
   const node = document.createElement(name);
   if (text !== undefined) node.textContent = text;
@@ -83,7 +87,7 @@ function showTip(tip, map, picture, mark, x, y, room) {
   canvas.hidden = !(picture && hasPlace(map, mark));
   if (!canvas.hidden) thumbnail(canvas, map, picture, mark, 84);
   tip.querySelector("b").textContent = map.texts[mark];
-  tip.querySelector("span").textContent = KINDS[map.kinds[mark]].one;
+  tip.querySelector("span").textContent = kindOf(map, mark);
   const left = x + 16 + tip.offsetWidth > room.width ? x - 16 - tip.offsetWidth : x + 16;
   const top = Math.min(Math.max(4, y - tip.offsetHeight / 2), room.height - tip.offsetHeight - 4);
   tip.style.left = `${Math.max(4, left)}px`;
@@ -139,6 +143,10 @@ function wordButtons(group, map) {
       button.dataset.mark = mark;
       button.style.borderColor = map.colors[map.kinds[mark]];
       if (map.kinds[mark] === "special") button.style.borderStyle = "dashed";
+      if (map.unknown.includes(mark)) {
+        button.classList.add("unknown");
+        button.title = `A ${UNKNOWN}`;
+      }
       return button;
     }),
   );

@@ -68,6 +68,7 @@ def _header(shown: StatePicture) -> dict[str, Any]:
         "title": shown.title,
         "texts": [labels[position] for position in shown.positions],
         "kinds": [shown.tokens.kinds[position] for position in shown.positions],
+        "unknown": np.flatnonzero(shown.tokens.is_unknown[shown.positions]).tolist(),
         "positions": shown.positions.tolist(),
         "stateNames": shown.state_names,
         "captions": shown.captions,

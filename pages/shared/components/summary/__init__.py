@@ -15,27 +15,28 @@ TITLES = {
     "text": "A word of the question",
     "special": "Added by the model: marks the beginning, the end or a gap",
 }
-UNKNOWN = "Not in the model's vocabulary: it sees only that some unknown word stands here"
+UNKNOWN = "The model does not know this word: it reads [UNK], as for any unknown word"
 
 _mount = component("summary")
 
 
-def summary(trace: Trace) -> None:
-    """Draw the card for a trace."""
+def summary(trace: Trace, in_place: str = "") -> None:
+    """Draw the card for a trace; in_place: what the model was shown instead of the picture."""
     stack = next(iter(trace.stacks.values()))
-    _mount(key="summary", data=_payload(trace, stack.queries))
+    _mount(key="summary", data=_payload(trace, stack.queries, in_place))
 
 
-def _payload(trace: Trace, tokens: TokenTable) -> dict[str, Any]:
+def _payload(trace: Trace, tokens: TokenTable, in_place: str) -> dict[str, Any]:
     boxes = tokens.boxes[tokens.is_image]
     return {
         "picture": _data_url(trace.example.picture),
         "alt": "The picture that was analysed, with the grid of its patches",
         "size": trace.example.original_size,
         "boxes": np.round(boxes, 2).tolist(),
+        "instead": f"Shown to the model: {in_place}" if in_place else "",
         "caption": _grid_sentence(trace, len(boxes)),
         "tokens": [_token(tokens, i) for i in np.flatnonzero(~tokens.is_image)],
-        "note": _unknown_sentence(tokens),
+        "doubt": _unknown_sentence(tokens),
         "answers": [
             {"text": text, "share": share, "said": percent(share)}
             for text, share in trace.prediction.top[:5]
@@ -75,10 +76,17 @@ def _grid_sentence(trace: Trace, patches: int) -> str:
 
 
 def _unknown_sentence(tokens: TokenTable) -> str:
-    unknown = [tokens.texts[i] for i in np.flatnonzero(tokens.is_unknown)]
+    """What to think of an answer to a question with words outside the vocabulary."""
+    unknown = list(dict.fromkeys(tokens.texts[i] for i in np.flatnonzero(tokens.is_unknown)))
     if not unknown:
         return ""
-    return f"The model does not know: {', '.join(unknown)}. Expect a poor answer."
+    *first, last = (f"“{word}”" for word in unknown)
+    said = f"{', '.join(first)} and {last}" if first else last
+    place, word = ("their places", "words") if first else ("its place", "word")
+    return (
+        f"It does not know {said} and reads [UNK] in {place}: with any other unknown {word} the "
+        "answer would be the same."
+    )
 
 
 def _truth(trace: Trace) -> str:

@@ -37,13 +37,14 @@ export default function ({ data, parentElement: root }) {
   if (image.src !== data.picture) image.src = data.picture;
   image.alt = data.alt;
   drawGrid(find("svg"), data);
+  find(".instead").textContent = data.instead;
   find("figcaption").textContent = data.caption;
   find(".tokens").replaceChildren(...data.tokens.map((token) => {
     const chip = element("span", `token ${token.kind}${token.unknown ? " unknown" : ""}`, token.text);
     chip.title = token.title;
     return chip;
   }));
-  find(".tokens-note").textContent = data.note;
+  find(".doubt").textContent = data.doubt;
   find(".answers").replaceChildren(...data.answers.map(answer));
   find(".truth").textContent = data.truth;
 }

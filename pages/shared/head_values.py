@@ -1,0 +1,85 @@
+"""A head statistic of what is on show, and how it changes with the picture."""
+
+import numpy as np
+
+from pages.shared import requests, session
+from pages.shared.measured import Measured, written
+from pages.shared.selection import Selection
+from vl_core import head_stats
+from vl_core.arrays import HeadMap
+from vl_core.head_stats import HeadStatistic
+from vl_core.head_stats.passes import stored_key
+from vl_core.head_stats.summary import why_missing
+from vl_core.trace import Stack
+
+
+def statistic(stack: Stack, chosen: Selection) -> Measured:
+    """The chosen statistic of the trace on show."""
+    one = _chosen_statistic(chosen)
+    values = values_of(one, stack, with_specials=chosen.specials)
+    return Measured(one.name, one.unit, values, _definition(one), why_missing(one, stack))
+
+
+def change(stack: Stack, chosen: Selection) -> Measured:
+    """The statistic on the picture itself minus it on what is shown in the picture's place."""
+    one, shown = _chosen_statistic(chosen), session.request()
+    own_stack = session.trace_with_own_picture().stacks[stack.name]
+    own = session.remembered(
+        ("with own picture", shown, stack.name, one.key, chosen.specials),
+        lambda: one.of(own_stack, chosen.specials),
+    )
+    now = values_of(one, stack, with_specials=chosen.specials)
+    what = requests.in_its_place(shown)
+    return Measured(
+        f"{one.name}, change",
+        f"{one.unit}, own picture − {'blank' if shown.instead == requests.BLANK else 'other'}",
+        own - now,
+        f"{one.definition} Shown is its value on the picture itself minus that on {what}, with "
+        "the same question. Heads near 0 did the same whatever was in the picture. "
+        f"In {one.unit}.",
+        f"It has no value on {what}, or none on the picture itself.",
+        limit=0.0,
+        notes=_both(own, now),
+        columns={f"{one.key}/own_picture": own, f"{one.key}/in_its_place": now},
+    )
+
+
+def _both(own: HeadMap, now: HeadMap) -> list[list[str]]:
+    return [
+        [f"{written(first)} own, {written(second)} in its place" for first, second in layer]
+        for layer in np.stack([own, now], axis=-1)
+    ]
+
+
+def values_of(one: HeadStatistic, stack: Stack, *, with_specials: bool) -> HeadMap:
+    """A statistic of the stack on show; what the trace does not carry is computed once."""
+    if stored_key(one.key, with_specials=with_specials) in stack.head_stats:
+        return one.of(stack, with_specials)
+    return session.remembered(
+        ("statistic", stack.name, one.key, with_specials), lambda: one.of(stack, with_specials)
+    )
+
+
+def _chosen_statistic(chosen: Selection) -> HeadStatistic:
+    """The chosen statistic; the first one if a link names one that does not exist."""
+    known = {one.key: one for one in head_stats.all_statistics()}
+    return known.get(chosen.statistic, head_stats.TEXT_TO_IMAGE_MASS)
+
+
+def _definition(one: HeadStatistic) -> str:
+    """The exact definition, with unit, range and source."""
+    parts = [one.definition, f"In {one.unit}{_range(one)}."]
+    if one.flow_name:
+        parts.append(f"VL-InterpreT's menu called this direction “{one.flow_name}”.")
+    if one.source:
+        parts.append(f"Source: {one.source}.")
+    return " ".join(parts)
+
+
+def _range(one: HeadStatistic) -> str:
+    low, high = one.range
+    if low is None and high is None:
+        return ""
+    if high is None:
+        return f", from {low:g} up"
+    return f", up to {high:g}" if low is None else f", {low:g} to {high:g}"
