@@ -19,8 +19,8 @@ _EXAMPLE = """\
 example: two hundred questions that the embedded model was not trained on, then as many without
 their labels, beside them
 
-  python -m vl_core.datasets.scenes vcr /tmp/scenes-vcr --count 200
-  python -m vl_core.datasets.scenes vcr /tmp/scenes-vcr --count 200 --split test
+  python -m vl_core.datasets.scenes vcr scenes-vcr --count 200
+  python -m vl_core.datasets.scenes vcr scenes-vcr --count 200 --split test
 """
 
 _FIRST_SEEDS = {
