@@ -4,7 +4,6 @@ import numpy as np
 
 from pages.shared import head_effects, requests, selection, session
 from pages.shared.layout import percent
-from pages.shared.measured import written
 from pages.shared.requests import Request
 from vl_core.arrays import HeadMap
 from vl_core.head_stats.summary import ranks
@@ -108,7 +107,7 @@ def _on_type(stop: Request) -> str:
 
 
 def _nats(change: float) -> str:
-    return f"{written(float(change), 2)} nats"
+    return f"{change:z.3f} nats".replace("-", "\N{MINUS SIGN}")
 
 
 def _own_stack(stop: Request) -> Stack:
