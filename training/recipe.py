@@ -34,7 +34,7 @@ class Phase:
 
     def smoke(self) -> "Phase":
         """The same path with hardly any work on it."""
-        return replace(self, sequences=min(240, self.sequences))
+        return replace(self, sequences=min(320, self.sequences))
 
 
 @dataclass(frozen=True)

@@ -25,10 +25,10 @@ def test_brightness_multiplies_all_channels():
 
 
 def test_contrast_keeps_the_mean_and_shrinks_the_spread():
-    """The spread goes down by the factor, the mean stays."""
+    """The spread goes down by the factor; the mean (Pillow takes the luma's) nearly stays."""
     flat = looks.contrast(0.5)(PICTURE)
 
-    assert mean(flat) == pytest.approx(mean(PICTURE), abs=2)
+    assert mean(flat) == pytest.approx(mean(PICTURE), abs=4)
     assert np.asarray(flat, float).std() == pytest.approx(
         np.asarray(PICTURE, float).std() / 2, rel=0.15
     )

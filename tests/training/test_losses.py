@@ -37,14 +37,15 @@ def found(tmp_path_factory):
 
 
 def test_every_objective_has_its_loss(found):
-    """Both parts of a step together have a finite loss for each weight; answers alone are in both.
+    """Both parts of a step together have a finite loss for each weight.
 
-    The step's mean over answers is taken from how many each part asks for.
+    In both are answers, weighted by how many each part asks for, and matching: of captions in one,
+    of sources in the other.
     """
     _, (short, long), _ = found
 
     assert set(short) | set(long) == set(WEIGHTS)
-    assert set(short) & set(long) == {"answers"}
+    assert set(short) & set(long) == {"answers", "matching"}
     assert all(loss.isfinite() and loss > 0 for loss in (*short.values(), *long.values()))
 
 

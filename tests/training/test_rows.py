@@ -62,8 +62,8 @@ def test_some_questions_are_put_in_other_words():
     for share in (0.0, 1.0):
         phase = replace(PHASE, tag_share=0.0, paraphrased_share=share)
         rows[share] = [
-            question_row(0, scene(seed), random.Random(seed), ("color",), phase)
-            for seed in range(40)
+            question_row(0, scene(seed), random.Random(seed), QUESTION_TYPES, phase)
+            for seed in range(90)
         ]
 
     assert [row.answer for row in rows[0.0]] == [row.answer for row in rows[1.0]]

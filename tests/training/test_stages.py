@@ -50,9 +50,9 @@ def test_smoke_run_leaves_a_model_that_answers(smoke):
     assert (
         load_file(smoke / "model" / "model.safetensors")["matching.weight"].dtype == torch.float16
     )
-    assert history["recipe"]["tasks"]["sequences"] == 240
-    assert history["curves"]["questions"][-1]["sequences"] == 240
-    assert history["curves"]["tasks"][-1]["sequences"] == 240
+    assert history["recipe"]["tasks"]["sequences"] == 320
+    assert history["curves"]["questions"][-1]["sequences"] == 320
+    assert history["curves"]["tasks"][-1]["sequences"] == 320
     assert 0.2 < history["temperature"] < 5
 
 

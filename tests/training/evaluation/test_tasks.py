@@ -59,7 +59,7 @@ def test_words_alone_do_not_decide_among_candidates(rationales):
 
 def test_a_reader_of_sources_knows_the_place_but_not_the_picture():
     """It finds sources of the right place, and cannot tell which picture shows what is asked."""
-    reader = baselines.sources_only(2000)
+    reader = baselines.sources_only(1200)
     items = sourced_items(TRAINING_SEEDS[9_000_000:], 150)
     texts = [
         baselines.source_text(one.asked.text, source.text, has_picture=source.scene is not None)
