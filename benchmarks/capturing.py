@@ -10,10 +10,11 @@ import vl_core
 from benchmarks.figure import Figure
 from vl_core import capture, families
 from vl_core.capture import keeping
+from vl_core.checkpoints import EMBEDDED
 from vl_core.datasets.gallery import GALLERY
 from vl_core.example import Example
 from vl_core.families import Family
-from vl_core.model import EMBEDDED, Model
+from vl_core.model import Model
 
 ROUNDS = 30
 SQUARE = next(entry for entry in GALLERY if entry.size == (128, 128))  # most patches: 64
@@ -70,9 +71,10 @@ def _measured(model: Model, example: Example) -> Callable[[], object]:
     tables = family.streams(example, family.inputs(example))
 
     def run() -> object:
-        with capture.recording(family.model) as recorder:
+        stacks = capture.Gathering(family.places, tables, example.regions)
+        with capture.recording(family.model, stacks.hear):
             forward()
-        return capture.stacks(recorder.evaluations, family.place, tables, example.regions)
+        return stacks.stacks()
 
     return run
 

@@ -2,8 +2,8 @@
 
 import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
+from benchmarks import machine
 from benchmarks.app import running
 from benchmarks.figure import Figure
 from tests import visit
@@ -16,7 +16,7 @@ def figures() -> Iterator[Figure]:
     """A visit with questions about a scene and a photograph to all pages, then UMAP."""
     with tempfile.TemporaryDirectory() as store, running(store) as (server, page):
         visit.arrive(page, server.url)
-        yield Figure("peak memory after the first paint", _peak(server.process), "MB")
+        yield Figure("peak memory after the first paint", machine.peak(server.process), "MB")
         visit.ask(page, "is there a red heart?")
         visit.expect_in_address(page, question="is there a red heart?")
         visit.upload(page, visit.PHOTOGRAPH.read_bytes())
@@ -24,14 +24,9 @@ def figures() -> Iterator[Figure]:
         visit.expect_in_address(page, question="what color is the roof?")
         for title in visit.PAGES[1:]:
             visit.turn_to(page, title)
-        yield Figure("... after two analyses and all pages", _peak(server.process), "MB", 1000)
+        yield Figure(
+            "... after two analyses and all pages", machine.peak(server.process), "MB", 1000
+        )
         page.get_by_role("radio", name="UMAP").click()
         page.wait_for_function(UMAP_IS_THERE, timeout=PATIENCE)
-        yield Figure("... after a UMAP projection", _peak(server.process), "MB", 1000)
-
-
-def _peak(process: int) -> float:
-    """The most that the process has had in memory at once; Linux keeps count."""
-    status = Path(f"/proc/{process}/status").read_text()
-    line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
-    return int(line.split()[1]) * 1024 / 1e6
+        yield Figure("... after a UMAP projection", machine.peak(server.process), "MB", 1000)

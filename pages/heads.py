@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 import streamlit as st
 
 from pages.shared import (
@@ -15,23 +14,23 @@ from pages.shared import (
     selection,
     session,
 )
-from pages.shared.components.head_map import Labels, head_map
+from pages.shared.components.head_map import HeadPicture, Hints, Labels, head_map
 from pages.shared.head_numbers import (
+    ALL_PATTERNS,
     Numbers,
     counted,
     file_name,
     numbers,
-    patterns_of,
+    pattern_numbers,
 )
 from pages.shared.layout import downloads, escaped, heading, how_to_read
-from pages.shared.measured import with_columns, written
+from pages.shared.measured import with_columns
 from pages.shared.selection import Selection
 from vl_core.arrays import HeadMap
 from vl_core.figures import heads as figures
 from vl_core.head_stats import vlinterpret
-from vl_core.head_stats.pattern import MIXED, PATTERNS
 from vl_core.head_stats.sheet import as_csv
-from vl_core.trace import Stack
+from vl_core.trace import Stack, Trace
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -49,64 +48,61 @@ means that words are the queries and look at patches as keys. Hatched cells are 
 - **Change** takes the values without the picture from those with it: it puts a blank picture (or
   what is chosen under *Shown to the model*) in the picture's place and asks the same. Red heads did
   more of it for the picture itself, blue ones less; a head near 0 did the same whatever was there.
-- **Ablation effects** stand last in the menu. They are no statistics of attention: a head is taken
-  out, and the answer is looked at. Red and blue are above and below 0 there, too.
-- **As VL-InterpreT computed it** repeats the original tool's seven statistics, faults included.
-- **Special tokens** (class, separator) often take up much attention. Without them, their rows and
-  columns are dropped and each row is divided by what is left.
+{effects}\
+- **As VL-InterpreT computed it** repeats the original tool's seven statistics, faults
+  included.
+- **Special tokens** (class, separator, what a prompt has around the question) often take up much
+  attention. Without them, their rows and columns are dropped and each row is divided by what is
+  left.
 - A head's **pattern** is the first of these rules that its numbers meet:
 """
+EFFECTS = """\
+- **Ablation effects** stand last in the menu. They are no statistics of attention: a head is taken
+  out, and the answer is looked at. Red and blue are above and below 0 there, too.
+"""
+WIDE = 32  # heads: a map of more takes the width of the page
 
 
 def draw_map(stack: Stack, chosen: Selection, shown: Numbers) -> None:
-    """The map itself, or why there is none to see."""
+    """The map itself, what must be known before it is read, or why there is none to see."""
     if shown.is_missing and shown.measured.why_missing:
         st.info(escaped(shown.measured.why_missing), icon=":material/info:")
+    if shown.measured.caution:
+        st.info(escaped(shown.measured.caution), icon=":material/block:")
+    layers = [layer + 1 for layer in stack.layers]
+    labels = Labels(shown.name, shown.unit, layers, file_name(chosen, shown))
     head_map(
-        shown.cells,
-        shown.means,
-        shown.scale,
-        Labels(
-            shown.name,
-            shown.unit,
-            [layer + 1 for layer in stack.layers],
-            _hints(stack, shown),
-            file_name(chosen, shown),
-        ),
+        HeadPicture(shown.cells, shown.means, shown.scale, labels, _hints(stack, shown)),
         (chosen.layer, chosen.head),
         lambda layer, head: selection.update(layer=layer, head=head),
     )
 
 
-def _hints(stack: Stack, shown: Numbers) -> list[list[list[str]]]:
-    """Under the pointer: the value in its own unit where a z-score is shown, rank, pattern."""
-    named = patterns_of(stack)
-    standing = shown.ranks
-    has_scores = shown.cells is shown.z_scores
-    hints = []
-    for layer, row in enumerate(shown.cells):
-        hints.append([])
-        for head, value in enumerate(row):
-            lines = [f"rank {standing[layer, head]} of {shown.n_ranked}"] * bool(np.isfinite(value))
-            if has_scores and lines:
-                lines.insert(0, f"{written(shown.in_own_unit[layer, head])} {shown.own_unit}")
-            if lines:
-                lines += shown.measured.notes_on(layer, head)
-            hints[-1].append([*lines, named[layer][head].name])
-    return hints
+def _hints(stack: Stack, shown: Numbers) -> Hints:
+    """Under the pointer: the value in its own unit where a z-score is shown, notes, pattern."""
+    own = shown.in_own_unit, shown.own_unit
+    return Hints(
+        [one.name for one in ALL_PATTERNS],
+        pattern_numbers(stack),
+        shown.measured.is_lowest_first,
+        own if shown.cells is shown.z_scores else None,
+        shown.measured.notes,
+    )
 
 
-def explain() -> None:
+def explain(trace: Trace) -> None:
     """How to read the page, with the rules behind the patterns' names."""
-    rules = [f"    - *{escaped(one.name)}*: {escaped(one.rule)}" for one in (*PATTERNS, MIXED)]
-    how_to_read(HOW_TO_READ + "\n".join(rules))
+    rules = [f"    - *{escaped(one.name)}*: {escaped(one.rule)}" for one in ALL_PATTERNS]
+    effects = EFFECTS if head_effects.names(trace) else ""
+    how_to_read(HOW_TO_READ.format(effects=effects) + "\n".join(rules))
 
 
 def draw(stack: Stack, chosen: Selection) -> None:
     """The map with the selected head beside it, the list, the layers, and all of it to take."""
     shown = numbers(stack, chosen)
+    is_wide = stack.n_heads > WIDE
     top = st.grid(3, min_column_width=280, gap="medium")
-    with top.cell(column_span=2, row_span=2):
+    with top.cell(column_span=3 if is_wide else 2, row_span=1 if is_wide else 2):
         draw_map(stack, chosen, shown)
         st.caption(escaped(shown.measured.definition))
         downloads(
@@ -118,13 +114,17 @@ def draw(stack: Stack, chosen: Selection) -> None:
         )
     with top.cell():
         head_panel.facts(stack, chosen, shown)
+    seen = head_panel.looks_of(stack, chosen)
     with top.cell():
-        head_panel.picture(stack, chosen)
-    below = st.grid(3, min_column_width=280, gap="medium")
-    with below.cell(column_span=2):
-        head_list.draw(stack, chosen, shown)
+        head_panel.picture(stack, seen)
+    below = top if is_wide else st.grid(3, min_column_width=280, gap="medium")
+    if not is_wide:
+        with below.cell(column_span=2):
+            head_list.draw(stack, chosen, shown)
     with below.cell():
-        head_panel.strongest(stack, chosen)
+        head_panel.strongest(stack, seen)
+    if is_wide:
+        head_list.draw(stack, chosen, shown)
     head_profile.draw(stack, chosen)
 
 
@@ -154,7 +154,7 @@ heading(
 trace = session.trace()
 chosen = selection.current()
 stack = trace.stacks[chosen.stack]
-head_choices.draw(list(trace.stacks), chosen)
+head_choices.draw(trace, chosen)
 if chosen.view == "vlinterpret" and not vlinterpret.applies_to(stack):
     st.info(
         "VL-InterpreT's statistics are defined for one stream of text followed by patches, and "
@@ -163,4 +163,4 @@ if chosen.view == "vlinterpret" and not vlinterpret.applies_to(stack):
     )
 else:
     draw(stack, chosen)
-explain()
+explain(trace)

@@ -9,21 +9,23 @@ from pages.shared import frame, layout, selection, session
 from pages.shared.components import blob_store
 from pages.shared.components.state_map import StatePicture, encoded, state_map
 from pages.shared.projections import FITS, METHODS, Projected, projected
+from pages.shared.selection import Selection
 from pages.shared.shown_states import ShownStates
+from pages.shared.stack_names import own_stack
 from vl_core.figures import states as figures
-from vl_core.neighbours import modality_gap
-from vl_core.trace import TracedExample
+from vl_core.neighbours import MIXING_TOKENS, modality_gap
+from vl_core.trace import Stream, Trace, TracedExample
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 frame.guard()
 
-ALL_PAIRS = 1000  # with more tokens, neighbours are listed for the selected one alone
 HOW = """
 **The map.** Each mark is the hidden state of one token, brought from its full width down to two
 dimensions: the embeddings first, then what the token has become after each layer. Teal circles
-are words, framed pieces of the picture are patches, slate diamonds are tokens that the model adds.
+are words, framed pieces of the picture (or orange squares, where there are many) are patches, slate
+diamonds are tokens that the model adds.{further}
 Each layer is centred; the axes have no unit and no meaning of their own.
 
 **Nearest words and patches** come from the full space, not from the map: by the cosine of the
@@ -36,10 +38,15 @@ top, fifth from the left.
 - *Silhouette*: (distance to the other modality − distance within the own one) / the larger of the
   two, averaged over words and patches. 1: two tight clouds far apart, 0: no separation.
 - *Neighbour mixing*: how often a token's nearest neighbour is of the other modality, divided by how
-  often chance would have it. 0: never, 1: mixed as by chance.
+  often chance would have it. 0: never, 1: mixed as by chance. Of more than {mixing} tokens, so
+  many evenly spread ones are asked.
 - *Distance / spread*: from the centre of the words to the centre of the patches, in units of the
   tokens' root mean square distance from their own centre.
 """
+TOO_LARGE = (
+    "They are too many for one file made by this server. In a notebook, trace.streams has them: "
+    "vl_core.load(model).trace(example)."
+)
 CAUTION = (
     "**Two dimensions leave most of the space out.** Trust the listed cosines and the curves, "
     "which use all of it, before anything the map seems to show. That two tokens lie close does "
@@ -61,10 +68,64 @@ def choice(field: str, label: str, options: dict[str, str], now: str) -> None:
     )
 
 
+def further_marks(kinds: tuple[str, ...]) -> str:
+    """What is said of marks that only some models have."""
+    said = {
+        "answer": " Purple triangles are words of the model's own answer.",
+        "placeless": " Hollow squares are tokens of the image that stand for no place in it.",
+    }
+    return "".join(sentence for kind, sentence in said.items() if kind in kinds)
+
+
+def chosen_stream(trace: Trace, chosen: Selection) -> Stream:
+    """The stream whose states are shown; a chooser where several have some.
+
+    That of the stack that is selected everywhere, if its states were kept. Ends the page where
+    none were kept at all.
+    """
+    kept = [name for name, stream in trace.streams.items() if len(stream.scales)]
+    wanted = trace.stacks[chosen.stack].query_stream
+    if not kept:
+        st.info("This trace keeps no hidden states.", icon=":material/info:")
+        st.stop()
+    if wanted not in kept:
+        st.info(
+            f"No hidden states were kept of the stream “{layout.escaped(wanted)}”; "
+            f"shown are those of “{layout.escaped(kept[0])}”.",
+            icon=":material/info:",
+        )
+        wanted = kept[0]
+    offered = [name for name in kept if own_stack(trace, name)]
+    if len(offered) > 1:
+        st.session_state["chosen_stream"] = wanted
+        st.segmented_control(
+            "Hidden states of",
+            offered,
+            format_func=lambda name: layout.escaped(name[:1].upper() + name[1:]),
+            required=True,
+            key="chosen_stream",
+            on_change=lambda: choose_stream(trace, st.session_state["chosen_stream"]),
+        )
+    return trace.streams[wanted]
+
+
+def choose_stream(trace: Trace, name: str) -> None:
+    """Select the stack in which a stream looks at itself, so that all pages are about it."""
+    stack = own_stack(trace, name)
+    if stack is not None:
+        selection.choose_stack(stack)
+
+
+def select(trace: Trace, stream: Stream, tokens: tuple[int, ...], state: int) -> None:
+    """Select tokens of the stream on show, for all pages."""
+    if trace.stacks[selection.current().stack].query_stream != stream.name:
+        choose_stream(trace, stream.name)
+    selection.update(tokens=tokens, state=state)
+
+
 def blob(shown: ShownStates, made: Projected, example: TracedExample) -> bytes:
     """All that the map is drawn from."""
-    count = len(shown.positions)
-    asked = np.arange(count if count <= ALL_PAIRS else 0)
+    asked = np.arange(len(shown.positions) if shown.lists_all_neighbours else 0)
     marks, cosines = session.remembered(
         (shown.stream.name, "nearest"), lambda: shown.nearest(asked)
     )
@@ -107,11 +168,10 @@ layout.heading(
 )
 chosen = selection.current()
 trace = session.trace()
-stream = trace.streams[trace.stacks[chosen.stack].query_stream]
+stream = chosen_stream(trace, chosen)
 shown = ShownStates(stream)
-if not shown.names:
-    st.info("This trace keeps no hidden states.", icon=":material/info:")
-    st.stop()
+is_own = trace.stacks[chosen.stack].query_stream == stream.name
+tokens, state = (chosen.tokens, chosen.state) if is_own else ((), 0)
 
 with st.container(horizontal=True, gap="small"):
     choice("projection", "Projection", METHODS, chosen.projection)
@@ -119,42 +179,51 @@ with st.container(horizontal=True, gap="small"):
 made = projected(shown, chosen.projection, chosen.fit)
 st.caption(made.sentence)
 
+selected = np.flatnonzero(np.isin(shown.positions, tokens[-1:])).tolist()
+near = None
+if selected:
+    mark = selected[0]
+    near = session.remembered((stream.name, "nearest", mark), lambda: shown.nearest_to(mark))
 name = f"states/{stream.name}/{made.method}/{made.fit}"
 state_map(
     f"{session.trace_id()}/{name}",
-    chosen.tokens,
-    chosen.state,
-    lambda tokens, state: selection.update(tokens=tokens, state=state),
+    tokens,
+    state,
+    lambda tokens, state: select(trace, stream, tokens, state),
+    None if shown.lists_all_neighbours else near,
 )
 blob_store.deliver(session.trace_id(), {name: lambda: blob(shown, made, trace.example)})
 
 st.subheader("How far apart are words and patches?", anchor=False)
-gap = session.remembered(
-    (stream.name, "gap"), lambda: modality_gap(shown.states, shown.is_text, shown.is_image)
-)
-gap_figure = figures.modality_gap(gap.silhouette, gap.mixing, gap.distance, chosen.state)
-st.plotly_chart(gap_figure, key="modality_gap", config={"displayModeBar": False})
-selected = np.flatnonzero(np.isin(shown.positions, chosen.tokens[-1:])).tolist()
-if selected:
-    name = layout.escaped(shown.name(selected[0]))
-    st.subheader(f"What lies nearest to {name}?", anchor=False)
-    table = session.remembered(
-        (stream.name, "nearest", selected[0]), lambda: shown.nearest_table(selected[0])
+with st.spinner("Measuring the distances in the full space"):
+    gap = session.remembered(
+        (stream.name, "gap"), lambda: modality_gap(shown.states, shown.is_text, shown.is_image)
     )
+if np.isfinite(gap.silhouette).any():
+    gap_figure = figures.modality_gap(gap.silhouette, gap.mixing, gap.distance, state)
+    st.plotly_chart(gap_figure, key="modality_gap", config={"displayModeBar": False})
+else:
+    st.caption("This stream has not both words and patches that differ, so there is no distance.")
+if near is not None:
+    st.subheader(f"What lies nearest to {layout.escaped(shown.name(near.mark))}?", anchor=False)
     # Not as a dataframe, whose cells do not wrap: on a small screen they would be cut off.
     st.table(
         {
             layout.escaped(name): [layout.escaped(cell) for cell in cells]
-            for name, cells in table.items()
+            for name, cells in shown.nearest_table(near).items()
         },
         hide_index=True,
     )
 
-layout.how_to_read(HOW, CAUTION)
-with_states = st.toggle("Put the full hidden states into the NPZ file")
+layout.how_to_read(HOW.format(further=further_marks(shown.kinds), mixing=MIXING_TOKENS), CAUTION)
+with_states = st.toggle(
+    "Put the full hidden states into the NPZ file",
+    disabled=not shown.can_be_taken_whole,
+    help=None if shown.can_be_taken_whole else TOO_LARGE,
+)
 layout.downloads(
     "hidden_states",
     csv=lambda: shown.points_csv(made.points),
     npz=lambda: shown.arrays(made.points, gap, with_states=with_states),
-    figure=lambda: exported(shown, made, chosen.state),
+    figure=lambda: exported(shown, made, state),
 )

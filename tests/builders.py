@@ -59,7 +59,7 @@ def random_tokens(
     for i, word in enumerate(words):
         spans[len(before) + i] = starts[i], starts[i] + len(word)
     first = len(before) + len(words) + len(after)
-    boxes[first : first + len(patches)] = _grid(rows, columns, size)
+    boxes[first : first + len(patches)] = grid(rows, columns, size)
     is_unknown = np.zeros(len(texts), bool)
     is_unknown[len(before) : len(before) + len(words)] = [word == "left" for word in words]
     return TokenTable.of(
@@ -67,7 +67,8 @@ def random_tokens(
     )
 
 
-def _grid(rows: int, columns: int, size: tuple[int, int]) -> np.ndarray:
+def grid(rows: int, columns: int, size: tuple[int, int]) -> np.ndarray:
+    """Boxes that tile a picture of that width and height, row by row."""
     width, height = size[0] / max(columns, 1), size[1] / max(rows, 1)
     return np.array(
         [
@@ -124,6 +125,7 @@ def random_stack(
     mask: Literal["full", "causal", "sliding"] = "full",
     windows: int = 1,
     key_heads: int | None = None,
+    dim: int = 7,
     softcap: float | None = None,
     name: str | None = None,
     streams: tuple[str, str] | None = None,
@@ -150,6 +152,7 @@ def random_stack(
                 kept=kept,
                 mask=_mask(mask, keys.is_padding[offered]),
                 key_heads=key_heads,
+                dim=dim,
                 softcap=softcap,
             )
             for asked, offered in parts

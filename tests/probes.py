@@ -5,15 +5,20 @@ They need nothing but the family's own doors, so every family's tests can run th
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from unittest import mock
 
 import numpy as np
 import torch
 from PIL import Image, ImageOps
 from torch import Tensor, nn
-from transformers import AttentionInterface, PreTrainedModel
+from transformers import AttentionInterface, BatchFeature, PreTrainedModel
 
+from vl_core import capture
+from vl_core.capture import interface
 from vl_core.example import Example
 from vl_core.families import Family
+from vl_core.model import Model, on_device
+from vl_core.trace import TokenTable
 
 IDENTITY = "identity"
 
@@ -106,3 +111,55 @@ def _inverted(example: Example, box: np.ndarray) -> Example:
     picture = example.image.copy()
     picture.paste(ImageOps.invert(picture.crop(corners)), corners[:2])
     return Example(picture, example.text)
+
+
+def padded(inputs: Sequence[BatchFeature]) -> BatchFeature:
+    """Several inputs as one batch: columns of tokens padded on the right, all else joined."""
+    names = inputs[0].keys()
+    return BatchFeature({name: _joined(name, [one[name] for one in inputs]) for name in names})
+
+
+def _joined(name: str, values: Sequence[Tensor]) -> Tensor:
+    if values[0].dim() != 2 or values[0].is_floating_point():
+        return torch.cat(list(values))
+    longest = max(value.shape[1] for value in values)
+    filler = 0 if "mask" in name else 1
+    return torch.cat(
+        [nn.functional.pad(value, (0, longest - value.shape[1]), value=filler) for value in values]
+    )
+
+
+def first_states(model: Model, example: Example) -> dict[str, Tensor]:
+    """Of each stream the embeddings (token x width) when attention mixes nothing."""
+    found: dict[str, Tensor] = {}
+
+    def note(stream: str, state: Tensor) -> None:
+        found.setdefault(stream, state.flatten(0, -2).clone())
+
+    family = model.family
+    inputs = on_device(family, family.inputs(example))
+    with (
+        torch.inference_mode(),
+        mock.patch.object(interface, "sdpa_attention_forward", _identity),
+        capture.recording(family.model, lambda *_: None, note),
+    ):
+        torch.manual_seed(0)
+        family.model(**inputs)
+    return found
+
+
+def pass_rate(model: Model, example: Example, tokens: TokenTable, stream: str) -> float:
+    """Which share of the stream's patches changes most when its own part is inverted.
+
+    At most 40 of them, spread over all; each is compared with the patches of its own view.
+    """
+    before = first_states(model, example)[stream]
+    placed = np.flatnonzero(tokens.is_image)
+    asked = placed[:: max(1, len(placed) // 40)]
+    passed = 0
+    for token in asked:
+        rivals = placed[[tokens.views[one] == tokens.views[token] for one in placed]]
+        after = first_states(model, _inverted(example, tokens.boxes[token]))[stream]
+        change = (after - before).norm(dim=-1).numpy()
+        passed += rivals[change[rivals].argmax()] == token
+    return passed / len(asked)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vl_core import neighbours
-from vl_core.neighbours import modality_gap, nearest
+from vl_core.neighbours import modality_gap
 
 STATES, TOKENS, WIDTH = 3, 11, 6
 IS_TEXT = np.arange(TOKENS) < 4
@@ -20,6 +20,12 @@ def random_states(seed=0, offset=5.0, gap=0.0):
     states = np.random.default_rng(seed).normal(size=(STATES, TOKENS, WIDTH))
     states[:, IS_TEXT, 0] += gap
     return (states + offset).astype(np.float32)
+
+
+def nearest(states, asked, candidates, count):
+    """Of one set of candidates."""
+    [found] = neighbours.nearest(states, asked, [candidates], count)
+    return found
 
 
 def plain_cosine(vectors, one, other):

@@ -1,62 +1,123 @@
 """What tokens look at and what looks at them, against plain loops; what tokens are called."""
 
-import csv
-import io
 import tracemalloc
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from tests.builders import random_stack, random_tokens
+from tests.builders import random_stack, random_tokens, random_two_stream_trace
+from tests.decoders import decoder_trace, language_tokens
+from vl_core import token_attention
 from vl_core.errors import EmptySelectionError
 from vl_core.token_attention import (
-    arrays_of_layer,
-    as_csv,
+    asking,
     patch_places,
     profile,
+    profiles,
+    rows_at,
+    slices,
     token_labels,
     token_names,
-    weights_of,
 )
 
-
-@pytest.mark.parametrize("layer", [0, 2, None])
-@pytest.mark.parametrize("head", [0, 4, None])
-def test_a_mean_over_layers_or_heads_is_the_mean_of_their_weights(layer, head):
-    """The same by adding up one matrix after the other; rows still add up to one."""
-    stack = random_stack(3)
-
-    found = weights_of(stack, layer, head)
-
-    total, count = np.zeros(found.shape), 0
-    for one in range(3) if layer is None else [layer]:
-        for other in range(5) if head is None else [head]:
-            total += stack.weights[one, other]
-            count += 1
-    np.testing.assert_allclose(found, total / count, rtol=1e-5)
-    np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-5)
+STACKS = {
+    "weights": lambda: random_stack(3),
+    **{
+        name: lambda name=name: random_two_stream_trace().stacks[name]
+        for name in ("language", "vision", "language<-vision")
+    },
+    "decoder": lambda: decoder_trace().stacks["language"],
+    "partial rows": lambda: decoder_trace().stacks["language<-vision"],
+}
 
 
-@pytest.mark.parametrize("tokens", [(4,), (0, 3, 7)])
-def test_a_profile_is_a_mean_of_rows_or_of_columns(tokens):
-    """Looks at: over keys, for queries not as many as keys; is looked at by: over queries."""
-    weights = np.random.default_rng(0).dirichlet(np.ones(9), size=8)
+def plain_weights(stack, layer, head):
+    """Query x key by adding up one matrix after the other."""
+    whole = np.asarray(stack.weights, np.float64)
+    layers = range(stack.n_layers) if layer is None else [layer]
+    heads = range(stack.n_heads) if head is None else [head]
+    total = np.zeros(whole.shape[2:])
+    for one in layers:
+        for other in heads:
+            total += whole[one, other]
+    return total / (len(layers) * len(heads))
 
-    row = profile(weights, tokens, "looks_at")
-    column = profile(weights, tokens, "looked_at_by")
 
-    for key in range(9):
-        assert row[key] == pytest.approx(sum(weights[t, key] for t in tokens) / len(tokens))
-    for query in range(8):
-        assert column[query] == pytest.approx(sum(weights[query, t] for t in tokens) / len(tokens))
-    assert row.sum() == pytest.approx(1)
+def plain_profile(weights, tokens, direction):
+    """Means of rows that look anywhere, or of columns, number by number."""
+    if direction == "looked_at_by":
+        return [sum(weights[q, t] for t in tokens) / len(tokens) for q in range(len(weights))]
+    looking = [t for t in tokens if weights[t].sum() > 0]
+    return [
+        sum(weights[t, k] for t in looking) / max(1, len(looking)) for k in range(weights.shape[1])
+    ]
+
+
+@pytest.mark.parametrize("direction", ["looks_at", "looked_at_by"])
+@pytest.mark.parametrize("chunk", [100, 3000, token_attention.CHUNK])
+@pytest.mark.parametrize("name", STACKS)
+def test_a_profile_is_a_mean_of_rows_or_of_columns(monkeypatch, name, chunk, direction):
+    """Of one layer and head or of means, for whatever stack, however few rows are formed at once.
+
+    Tokens are not in order and some have no row.
+    """
+    monkeypatch.setattr(token_attention, "CHUNK", chunk)
+    stack = STACKS[name]()
+    count = len(stack.queries if direction == "looks_at" else stack.keys)
+    tokens = (count - 1, 0, 3, 4, 5)
+
+    for layer, head in [(0, 0), (1, 2), (1, None), (None, 1), (None, None)]:
+        found = profile(stack, layer, head, tokens, direction)
+        wanted = plain_profile(plain_weights(stack, layer, head), tokens, direction)
+        np.testing.assert_allclose(found, wanted, atol=1e-6)
+
+    each = profiles(stack, 1, tokens, direction)
+    for head in range(stack.n_heads):
+        wanted = plain_profile(plain_weights(stack, 1, head), tokens, direction)
+        np.testing.assert_allclose(each[head], wanted, atol=1e-6)
+
+
+def test_queries_without_a_row_do_not_dilute_a_mean():
+    """Words look at the picture, specials have no row there: the mean is that of the words."""
+    stack = decoder_trace().stacks["language<-vision"]
+    word = int(np.flatnonzero(stack.queries.is_text)[0])
+
+    alone = profile(stack, 0, 1, (word,), "looks_at")
+    with_specials = profile(stack, 0, 1, (0, 1, word), "looks_at")
+
+    assert alone.sum() == pytest.approx(1)
+    np.testing.assert_allclose(with_specials, alone)
+    assert not profile(stack, 0, 1, (0, 1), "looks_at").any()
 
 
 def test_a_profile_of_no_token_is_refused():
     """The mean over nothing is undefined."""
-    with pytest.raises(EmptySelectionError, match="No token"):
-        profile(np.eye(3), (), "looks_at")
+    for found in (profile, lambda stack, layer, _, *rest: profiles(stack, layer, *rest)):
+        with pytest.raises(EmptySelectionError, match="No token"):
+            found(random_stack(), 0, 0, (), "looks_at")
+
+
+def test_positions_are_taken_in_runs():
+    """Neighbours together, never more than asked for, in their order."""
+    positions = np.array([7, 8, 9, 10, 3, 4, 0])
+
+    found = list(slices(positions, 3))
+
+    assert [(one.start, one.stop) for one in found] == [(7, 10), (10, 11), (3, 5), (0, 1)]
+    assert list(slices(np.array([], int), 3)) == []
+
+
+def test_a_generated_token_is_predicted_before_it_is_read():
+    """The position before it predicts it; words that were given have their own alone."""
+    tokens = language_tokens()
+    first = int(np.flatnonzero(tokens.is_generated)[0])
+    word = int(np.flatnonzero(tokens.is_text)[0])
+
+    assert asking(tokens, (word, first, first + 2), "predicts") == (word, first - 1, first + 1)
+    assert asking(tokens, (word, first, first + 2), "reads") == (word, first, first + 2)
+    alone = tokens.chosen(tokens.is_generated)
+    assert asking(alone, (0, 1), "predicts") == (0, 0)  # nothing stands before the first one
 
 
 def test_patches_of_a_grid_are_called_by_row_and_column():
@@ -83,55 +144,48 @@ def test_patches_that_form_no_grid_are_numbered():
     boxes[-1] += 1.5
     moved = replace(table, boxes=boxes)
 
-    assert patch_places(moved) is None
+    assert patch_places(moved) == {}
     assert token_names(moved)[-1] == token_labels(moved)[-1] == "patch 6"
 
 
-def test_the_table_has_a_line_for_each_token_with_its_weight():
-    """Read back, every line has the token's place, name and weight; words have no box."""
-    table = random_tokens(n_text=4, rows=2, columns=3)
-    values = np.random.default_rng(1).random(len(table))
+def test_patches_of_several_views_are_called_by_view():
+    """Rows and columns count within each view; newline tokens between keep their text."""
+    tokens = language_tokens(whole=(2, 3), tiles=(4, 5))
 
-    lines = list(csv.DictReader(io.StringIO(as_csv(table, values))))
+    names = token_names(tokens)
 
-    assert [int(line["position"]) for line in lines] == list(range(1, 13))
-    assert [line["token"] for line in lines] == list(token_names(table))
-    assert [float(line["weight"]) for line in lines] == pytest.approx(values.tolist(), rel=1e-7)
-    assert [float(lines[-1][side]) for side in ("left", "top", "right", "bottom")] == [
-        40,
-        16,
-        60,
-        32,
-    ]
-    assert lines[1]["left"] == ""
+    assert names[2] == "patch 1, 1 (whole picture)"
+    assert names[2 + 5] == "patch 2, 3 (whole picture)"
+    assert names[2 + 6] == "patch 1, 1 (tiles)"
+    assert names[2 + 6 + 5] == "<row>"
+    assert names[2 + 6 + 6] == "patch 2, 1 (tiles)"
 
 
-@pytest.mark.parametrize("layer", [1, None])
-def test_the_arrays_of_a_layer_hold_every_head(layer):
-    """Head x query x key, between streams of different length, with names for both axes."""
-    queries = random_tokens(n_text=5, rows=0, columns=0)
-    keys = random_tokens(n_text=0, rows=3, columns=5)
-    stack = random_stack(4, queries=queries, keys=keys)
+def test_tokens_of_the_image_without_a_place_keep_their_names():
+    """Query tokens of a Q-Former lie nowhere in the picture."""
+    table = replace(
+        random_tokens(n_text=1, rows=0, columns=0),
+        texts=("query 1", "query 2", "query 3"),
+        kinds=("image",) * 3,
+    )
 
-    arrays = arrays_of_layer(stack, layer)
-
-    wanted = np.asarray(stack.weights)
-    wanted = wanted.mean(axis=0) if layer is None else wanted[layer]
-    np.testing.assert_allclose(arrays["weights"], wanted, rtol=1e-5)
-    assert arrays["weights"].shape == (5, len(arrays["query_names"]), len(arrays["key_names"]))
-    assert arrays["key_boxes"].shape == (len(keys), 4)
-    assert arrays["query_kinds"].tolist() == list(queries.kinds)
+    assert token_names(table) == ("query 1", "query 2", "query 3")
+    assert patch_places(table) == {}
 
 
 @pytest.mark.parametrize("layer", [1, None])
-def test_a_mean_over_heads_never_holds_all_of_them(layer):
-    """16 heads of 600 x 600 are 23 MB; their mean is formed within a few heads' room."""
+@pytest.mark.parametrize("direction", ["looks_at", "looked_at_by"])
+def test_a_mean_over_heads_never_holds_all_of_them(monkeypatch, layer, direction):
+    """16 heads of 600 x 600 are 23 MB; rows and columns take a tenth of it."""
+    monkeypatch.setattr(token_attention, "CHUNK", 2**20)
     stack = random_stack(
         layers=2, heads=16, kept="queries_keys", queries=random_tokens(2, 1, 596), key_heads=1
     )
     tracemalloc.start()
     try:
-        weights_of(stack, layer, None)
-        assert tracemalloc.get_traced_memory()[1] < 20e6
+        profile(stack, layer, None, (1, 2), direction)
+        profiles(stack, 1, (1, 2), direction)
+        rows_at(stack, layer, None, np.arange(300))
+        assert tracemalloc.get_traced_memory()[1] < 6e6
     finally:
         tracemalloc.stop()

@@ -9,6 +9,7 @@ trace -> statistic -> figure. The rooms:
 example, pictures   what a model is asked, and reading pictures safely
 trace               what one run left: streams of tokens, stacks of attention; files
 arrays, errors      the shapes, named once; what a user can get wrong
+checkpoints         from a model's name to a folder, and what loading it will cost
 model               load a checkpoint, run it, get a trace
 families            one adapter for each architecture: geometry and prediction
 capture             running a model and keeping what its attention did, unchanged and checked
@@ -16,6 +17,7 @@ head_stats          a stack -> one number for each head
 attribution         what an answer rests on: maps against boxes, relevancy, heads left out
 projection          hidden states -> two dimensions
 neighbours          nearest tokens in the full space, and the gap between modalities
+sinks               tokens that take attention whatever is asked; attention without them
 token_attention     what chosen tokens look at, and what looks at them, by layer and head
 figures             arrays -> Plotly figures
 store               traces on disk, keyed by content
@@ -24,7 +26,7 @@ findings            what was measured of the embedded model: accuracy, and what 
 datasets            scenes of our own and other sources of examples
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vl_core.example import Example, Region
 from vl_core.trace import Trace
@@ -36,9 +38,9 @@ __version__ = "0.1.0"
 __all__ = ["Example", "Region", "Trace", "__version__", "load"]
 
 
-def load(name: str = "embedded") -> "Model":
-    """The embedded model, or the checkpoint in a local folder; see vl_core.model.load."""
+def load(name: str = "embedded", **options: Any) -> "Model":  # noqa: ANN401 those of model.load
+    """The embedded model, a model of Hugging Face, or a local folder; see vl_core.model.load."""
     # Here and not above: importing the core must not import torch.
     from vl_core import model  # noqa: PLC0415
 
-    return model.load(name)
+    return model.load(name, **options)

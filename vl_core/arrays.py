@@ -19,6 +19,7 @@ Spans = Int[np.ndarray, "token 2"]  # first character and one past the last; -1 
 TokenMask = Bool[np.ndarray, "token"]
 QueryMask = Bool[np.ndarray, "query"]
 KeyMask = Bool[np.ndarray, "key"]
+KeysByLayer = Bool[np.ndarray, "layer key"]
 AllowedKeys = Bool[np.ndarray, "query key"]
 
 HiddenStates = Float[np.ndarray, "state token width"]  # state 0: embeddings; k: after layer k

@@ -29,6 +29,10 @@ class StatisticError(VLError):
     """A head statistic that is registered or computed in a way that has no meaning."""
 
 
+class SettingError(VLError):
+    """A setting of the server's owner that cannot be followed."""
+
+
 class EmptySelectionError(VLError):
     """A mean over nothing: none of the tokens was chosen."""
 
@@ -39,3 +43,7 @@ class BudgetError(VLError):
 
 class ProjectionError(VLError):
     """Hidden states that cannot be laid out in two dimensions."""
+
+
+class ComparisonError(VLError):
+    """Two traces that cannot be compared: what they show differs in more than what is asked."""

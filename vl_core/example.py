@@ -7,6 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from vl_core.detections import Detections
 from vl_core.errors import ImageError, TextError
 from vl_core.pictures import read_picture
 
@@ -36,15 +37,17 @@ class Example:
     """A picture and a text, ready for any model.
 
     image: a PIL picture, a path, the bytes of a file, or None for text alone. It is read at once
-    and kept as upright RGB. text: kept as clean_text gives it. Raises ImageError for what is no
-    readable picture or a region's box that is no place in it, and TextError for an empty text or
-    for regions that name none of its words.
+    and kept as upright RGB. text: kept as clean_text gives it. detections: what a detector found in
+    the picture, for models that read that and no pixels. Raises ImageError for what is no readable
+    picture or a region's box that is no place in it, and TextError for an empty text or for
+    regions that name none of its words.
     """
 
     image: Image.Image | None
     text: str
     regions: tuple[Region, ...] = ()
     answer: str | None = None
+    detections: Detections | None = None
 
     def __init__(
         self,
@@ -52,6 +55,7 @@ class Example:
         text: str,
         regions: tuple[Region, ...] = (),
         answer: str | None = None,
+        detections: Detections | None = None,
     ) -> None:
         object.__setattr__(self, "image", None if image is None else read_picture(image))
         object.__setattr__(self, "text", clean_text(text))
@@ -59,6 +63,7 @@ class Example:
         _check_boxes(self.size, regions)
         object.__setattr__(self, "regions", regions)
         object.__setattr__(self, "answer", answer)
+        object.__setattr__(self, "detections", detections)
 
     @property
     def size(self) -> tuple[int, int] | None:

@@ -1,42 +1,21 @@
 """A loaded model: from an example to a trace."""
 
-import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
+from transformers import BatchFeature
 
-from vl_core import __version__, capture, families
-from vl_core.example import Example, Region
-from vl_core.trace import Provenance, Stack, Stream, TokenTable, Trace, TracedExample
-
-EMBEDDED = Path(__file__).parents[1] / "models" / "embedded"
-
-# What from_pretrained reads of a folder. Notes beside it, such as how a model was trained, change
-# nothing that it does.
-_READ = (
-    "*.safetensors",
-    "*.safetensors.index.json",
-    "config.json",
-    "generation_config.json",
-    "*processor_config.json",
-    "tokenizer*",
-    "*.model",
-    "chat_template*",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.*",
-    "merges.txt",
-)
+from vl_core import __version__, capture, checkpoints, families
+from vl_core.detections import Detections
+from vl_core.example import Example
+from vl_core.trace import Provenance, Trace, TracedExample
 
 Progress = Callable[[str], None]
-Inputs = Mapping[str, torch.Tensor]
-Evaluations = Mapping[str, Sequence[capture.Evaluation]]
 
 
 @dataclass(frozen=True)
@@ -44,119 +23,176 @@ class Model:
     """One checkpoint, attached to capture and checked.
 
     provenance: all that its traces have in common. fidelity in it was measured at load; each
-    trace adds its own figure.
+    trace adds its own figure. footprint: what it leaves for each token, learnt at load.
     """
 
     family: families.Family
     provenance: Provenance
+    footprint: capture.Footprint
 
     @property
     def model_id(self) -> str:
         """The name it was loaded by."""
         return self.provenance.model_id
 
-    def trace(self, example: Example, progress: Progress | None = None) -> Trace:
+    @property
+    def n_bytes(self) -> int:
+        """How many bytes of memory its weights take."""
+        weights = (*self.family.model.parameters(), *self.family.model.buffers())
+        return sum(one.numel() * one.element_size() for one in weights)
+
+    def estimate(self, example: Example) -> capture.Estimate:
+        """How much a trace of this example takes, without running the model.
+
+        The answer that a model generates is not counted. Raises TextError or ImageError for an
+        example that the model cannot read.
+        """
+        return self.footprint.estimate(self.family.streams(example, self.family.inputs(example)))
+
+    def trace(
+        self,
+        example: Example,
+        progress: Progress | None = None,
+        budget: int = capture.budget.DEFAULT,
+    ) -> Trace:
         """Run the model once on the example and keep what happened.
 
-        progress is told, in words for the screen, what is being done. Raises TextError or
-        ImageError for an example that the model cannot read. Several threads may call it at once.
+        A model that generates answers first; then it reads question and answer in one pass, which
+        is what is kept. progress is told, in words for the screen, what is being done. budget: how
+        many bytes the trace may take; what does not fit is measured and not kept. Raises TextError
+        or ImageError for an example that the model cannot read. Several threads may call it at
+        once.
         """
         tell = progress or (lambda _: None)
         tell("Reading the example")
-        inputs = self.family.inputs(example)
-        tables = self.family.streams(example, inputs)
+        inputs = on_device(self.family, self.family.inputs(example))
         tell("Running the model")
-        outputs, evaluations = self._run(inputs)
+        with torch.inference_mode():
+            inputs = self.family.answered(inputs)
+        tables = self.family.streams(example, inputs)
         tell("Measuring the heads")
-        stacks, error = self._stacks(evaluations, tables, example.regions)
-        fidelity = {**self.provenance.fidelity, "row_reconstruction": error}
+        plan = capture.Plan.within(budget, self.footprint.estimate(tables))
+        stacks = capture.Gathering(self.family.places, tables, example.regions, plan.stacks)
+        states = capture.States(self.family.doors(), plan.streams)
+        outputs = self._run(inputs, stacks, states)
+        fidelity = {**self.provenance.fidelity, "row_reconstruction": stacks.row_reconstruction}
         return Trace(
             TracedExample.of(example, self.family.seen(example)),
-            {
-                name: Stream.of(name, tables[name], states.float().cpu().numpy())
-                for name, states in self.family.hidden_states(outputs).items()
-            },
-            stacks,
-            self.family.prediction(outputs),
+            {name: states.stream(name, table) for name, table in tables.items()},
+            stacks.stacks(),
+            self.family.prediction(example, inputs, outputs),
             replace(self.provenance, fidelity=fidelity),
         )
 
-    def _run(self, inputs: Inputs) -> tuple[Any, Evaluations]:
-        """The model's outputs, and what every attention module did, none left out."""
-        family = self.family
-        with torch.inference_mode(), capture.recording(family.model) as recorder:
-            outputs = family.model(**_on_device(family, inputs), output_hidden_states=True)
-        recorder.check_complete(attention_modules(family))
-        return outputs, recorder.evaluations
-
-    def _stacks(
-        self,
-        evaluations: Evaluations,
-        tables: Mapping[str, TokenTable],
-        regions: tuple[Region, ...],
-    ) -> tuple[dict[str, Stack], float]:
-        """The stacks, and how far their rows are from giving back the attention's output."""
-        place = self.family.place
-        with torch.inference_mode():
-            stacks = capture.stacks(evaluations, place, tables, regions)
-            return stacks, capture.row_reconstruction(evaluations, place, stacks)
+    def _run(
+        self, inputs: BatchFeature, stacks: capture.Gathering, states: capture.States
+    ) -> Mapping[str, Any]:
+        """The model's outputs, once every attention module was heard, none left out."""
+        model = self.family.model
+        with (
+            torch.inference_mode(),
+            capture.recording(model, stacks.hear, states.note) as recorder,
+        ):
+            outputs: Mapping[str, Any] = model(**inputs)
+        recorder.check_complete(attention_modules(self.family, stacks.streams))
+        return outputs
 
 
-def load(name: str = "embedded") -> Model:
-    """The embedded model, or the checkpoint in a local folder, on the GPU where there is one.
+def load(
+    name: str = "embedded",
+    *,
+    precision: checkpoints.Precision = "auto",
+    device: str | None = None,
+    tell: checkpoints.Tell | None = None,
+    folders: bool = True,
+) -> Model:
+    """The embedded model, a model of Hugging Face (owner/name), or a checkpoint in a local folder.
 
-    Capture is checked against the model's own output before anything is shown. Raises ModelError
-    if there is no such checkpoint, if its architecture is not covered, or if the check fails.
+    precision: "float32", "bfloat16", "float16", "8-bit", "4-bit", or "auto" for what suits the
+    device. device: "cpu", "cuda", "mps"; the best there is if none is named. tell: told, in words
+    for the screen and as a share, how far a download is. folders: whether a name may be a folder
+    of this machine; false where it comes from a browser. Capture is checked against the model's own
+    output before anything is shown. Raises ModelError, with what to do, if there is no such
+    checkpoint or no way to it, if its architecture is not covered, if it does not fit the memory,
+    or if the check fails.
     """
-    path = EMBEDDED if name == "embedded" else Path(name)
-    family = families.load(path)
-    family.model.to("cuda" if torch.cuda.is_available() else "cpu")
-    with families.refusing_damage(path):  # some of it shows only when the model runs
-        inputs = _on_device(family, family.inputs(_check_example()))
-        fidelity = capture.measured_at_load(family.model, inputs, attention_modules(family))
-    provenance = Provenance(
-        model_id=name,
-        revision="local",
-        weights_hash=_hash(path),
+    find = checkpoints.find if folders else checkpoints.find_published
+    checkpoint = find(name, tell=tell)
+    # What was measured of the embedded model was measured in full precision, which is small.
+    is_embedded = name == checkpoints.EMBEDDED_NAME and precision == "auto"
+    how = checkpoints.loading(checkpoint, "float32" if is_embedded else precision, device)
+    family = families.load(checkpoint.path, how.options)
+    if how.device is not None:
+        family.model.to(how.device)
+    footprint = capture.Footprint(family.places)
+    with families.refusing_damage(checkpoint.path):  # some of it shows only when the model runs
+        fidelity = _checked(family, footprint)
+    return Model(family, _provenance(checkpoint, how, family, fidelity), footprint)
+
+
+def _checked(family: families.Family, footprint: capture.Footprint) -> dict[str, float]:
+    """Attach the model; what was measured of its capture on a small example."""
+    example = _check_example(family)
+    inputs = on_device(family, family.inputs(example))
+    modules = attention_modules(family, family.streams(example, inputs))
+    capture.watch(family.model, family.doors())
+    return capture.measured_at_load(family.model, inputs, modules, footprint)
+
+
+def _provenance(
+    checkpoint: checkpoints.Checkpoint,
+    how: checkpoints.Loading,
+    family: families.Family,
+    fidelity: Mapping[str, float],
+) -> Provenance:
+    return Provenance(
+        model_id=checkpoint.model_id,
+        revision=checkpoint.revision,
+        weights_hash=checkpoints.weights_hash(checkpoint.path),
         family=family.name,
-        dtype=str(family.model.dtype).removeprefix("torch."),
+        dtype=how.kept,
         device=family.model.device.type,
         versions=_versions(),
         preprocessing=family.preprocessing(),
         fidelity=fidelity,
     )
-    return Model(family, provenance)
 
 
-def attention_modules(family: families.Family) -> list[str]:
-    """The names of all modules whose attention must be captured on each run."""
-    names = (name for name, _ in family.model.named_modules())
-    return [name for name in names if family.place(name) is not None]
+def attention_modules(family: families.Family, streams: Collection[str]) -> list[str]:
+    """The names of the modules whose attention must be captured on a run with these streams.
+
+    Text alone, for instance, does not pass through the vision tower.
+    """
+    found = []
+    for name, _ in family.model.named_modules():
+        ends = {end for place in family.places(name) for end in place.ends}
+        if ends and ends <= set(streams):
+            found.append(name)
+    return found
 
 
-def _on_device(family: families.Family, inputs: Inputs) -> dict[str, Any]:
-    return {name: value.to(family.model.device) for name, value in inputs.items()}
+def on_device(family: families.Family, inputs: BatchFeature) -> BatchFeature:
+    """The inputs where the model is and, as far as they are no whole numbers, in its precision."""
+    model = family.model
+    return BatchFeature(
+        {
+            name: value.to(model.device, model.dtype if value.is_floating_point() else None)
+            for name, value in inputs.items()
+        }
+    )
 
 
-def _check_example() -> Example:
+def _check_example(family: families.Family) -> Example:
     """A small picture that is not square, with a different color everywhere."""
     row, column = np.mgrid[0:64, 0:96]
     pixels = np.stack([column * 2, row * 3, (row * column) % 256], axis=-1).astype(np.uint8)
-    return Example(Image.fromarray(pixels), "what color is this?")
-
-
-def _hash(path: Path) -> str:
-    """Changes with the weights, the configuration, the tokenizer and the processor."""
-    digest = hashlib.sha256()
-    for file in sorted(
-        {file for pattern in _READ for file in path.glob(pattern) if file.is_file()}
-    ):
-        # Names and sizes count as well: bytes that move from one file to the next are a change.
-        digest.update(f"{file.name} {file.stat().st_size} ".encode())
-        with file.open("rb") as content:
-            while chunk := content.read(1 << 20):
-                digest.update(chunk)
-    return digest.hexdigest()
+    detections = None
+    if isinstance(family, families.ReadsRegions):
+        features = np.sin(np.arange(7 * family.feature_width)).reshape(7, -1)
+        steps = np.outer(np.arange(7), [10.0, 7.0, 10.0, 7.0])
+        detections = Detections(features, steps + np.array([1.0, 2.0, 20.0, 15.0]))
+    picture = Image.fromarray(pixels)
+    return Example(picture, "what color is this?", detections=detections)
 
 
 def _versions() -> dict[str, str]:

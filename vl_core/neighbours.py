@@ -1,22 +1,24 @@
 """Who lies near whom in the full space of hidden states, and how far words and patches lie apart.
 
-Everything is computed on states that are centred: from each state the mean over its tokens is
-taken away, since hidden states of transformers share a large common part that would make all
-cosines nearly one (Ethayarajh 2019, "How Contextual are Contextualized Word Representations?").
-Pass the tokens that take part (without padding), as their mean is the origin.
+Everything is computed on states that are centred, as `centring` says. Pass the tokens that take
+part (without padding), as their mean is the origin. States are unpacked one at a time, and no table
+of token x token is formed.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Float32, Int
 
-from vl_core.arrays import HiddenStates, StateCurve, TokenMask
+from vl_core.arrays import StateCurve, TokenMask
+from vl_core.centring import Centred, State, States, centred, directions, lengths
 
-Vectors = Float[np.ndarray, "token width"]
 PerToken = Float[np.ndarray, "token"]
+Positions = Int[np.ndarray, "asked"]
 
-ROWS = 256  # tokens whose distances to all others are formed together
+ROWS = 256  # tokens whose cosines with all others are formed together
+MIXING_TOKENS = 500  # of more, so many evenly spread ones are asked for their nearest neighbour
 
 
 @dataclass(frozen=True)
@@ -38,9 +40,10 @@ class ModalityGap:
     silhouette: mean over tokens of (b - a) / max(a, b), a the mean distance (1 - cosine) to the
     other tokens of the own modality, b to those of the other one; -1..1, 0 is no separation
     (Rousseeuw 1987). mixing: the share of tokens whose nearest neighbour is of the other modality,
-    divided by the share that chance would give; 1 is mixed as by chance, 0 not at all. distance:
-    between the centroids of the modalities (Liang et al. 2022, "Mind the Gap"), in units of the
-    spread: the root mean square distance of the tokens from their own centroid.
+    divided by the share that chance would give; 1 is mixed as by chance, 0 not at all; of more
+    than MIXING_TOKENS tokens, so many evenly spread ones are asked. distance: between the
+    centroids of the modalities (Liang et al. 2022, "Mind the Gap"), in units of the spread: the
+    root mean square distance of the tokens from their own centroid.
     """
 
     silhouette: StateCurve
@@ -49,35 +52,61 @@ class ModalityGap:
 
 
 def nearest(
-    hidden_states: HiddenStates,
-    asked: Int[np.ndarray, "asked"],
-    candidates: TokenMask,
-    count: int,
-) -> Neighbours:
-    """The `count` candidates nearest to each asked token by cosine, after each state.
+    hidden_states: States, asked: Positions, candidates: Sequence[TokenMask], count: int
+) -> tuple[Neighbours, ...]:
+    """Of each set of candidates the `count` nearest to each asked token by cosine, by state.
 
     A token is no neighbour of its own. Of equally near ones the first comes first. A token that
     lies in the mean has cosine 0 with all.
     """
-    n_states, n_tokens, _ = hidden_states.shape
-    tokens = np.full((n_states, len(asked), count), -1)
-    cosines = np.full((n_states, len(asked), count), np.nan, np.float32)
-    found = min(count, n_tokens)
+    shape = len(hidden_states), len(asked), count
+    found = tuple(Neighbours(np.full(shape, -1), _missing(shape)) for _ in candidates)
     for state, vectors in enumerate(hidden_states):
-        directions = _directions(vectors)
-        similarity = directions[asked] @ directions.T
-        is_out = ~candidates | (asked[:, None] == np.arange(n_tokens))
-        order = np.argsort(np.where(is_out, np.inf, -similarity), axis=1, kind="stable")[:, :found]
-        is_found = ~np.take_along_axis(is_out, order, axis=1)
-        near = np.take_along_axis(similarity, order, axis=1).clip(-1, 1)
-        tokens[state, :, :found] = np.where(is_found, order, -1)
-        cosines[state, :, :found] = np.where(is_found, near, np.nan)
-    return Neighbours(tokens, cosines)
+        seen = centred(vectors)
+        far = lengths(vectors, seen)
+        for start in range(0, len(asked), ROWS):
+            rows = slice(start, start + ROWS)
+            near = _cosines(seen, far, asked[rows])
+            near[np.arange(len(near)), asked[rows]] = -np.inf
+            for one, mask in zip(found, candidates, strict=True):
+                allowed = np.where(mask, near, np.float32(-np.inf))
+                one.tokens[state, rows], one.cosines[state, rows] = _highest(allowed, count)
+    return found
 
 
-def modality_gap(
-    hidden_states: HiddenStates, is_text: TokenMask, is_image: TokenMask
-) -> ModalityGap:
+def _missing(shape: tuple[int, ...]) -> Float32[np.ndarray, "..."]:
+    return np.full(shape, np.nan, np.float32)
+
+
+def _cosines(seen: Centred, far: PerToken, asked: Positions) -> Float32[np.ndarray, "asked token"]:
+    """Of the angles between the asked tokens and all; 0 with a token that lies in the mean."""
+    products = seen[asked] @ seen.T
+    scale = far[asked, None] * far
+    found = np.divide(products, scale, out=np.zeros_like(products), where=scale > 0)
+    return np.clip(found, -1, 1, out=found)
+
+
+def _highest(
+    values: Float32[np.ndarray, "asked token"], count: int
+) -> tuple[Int[np.ndarray, "asked rank"], Float32[np.ndarray, "asked rank"]]:
+    """The places of the greatest values of each row and these values; -1 and nan for -inf.
+
+    Changes the values. One after the other, as of equal ones the first is to come first.
+    """
+    rows = np.arange(len(values))
+    places = np.full((len(values), count), -1)
+    highest = _missing(places.shape)
+    for rank in range(min(count, values.shape[1])):
+        place = values.argmax(axis=1)
+        value = values[rows, place]
+        is_found = value > -np.inf
+        places[is_found, rank] = place[is_found]
+        highest[is_found, rank] = value[is_found]
+        values[rows, place] = -np.inf
+    return places, highest
+
+
+def modality_gap(hidden_states: States, is_text: TokenMask, is_image: TokenMask) -> ModalityGap:
     """How far words and patches lie apart after each state; other tokens do not take part.
 
     All three are nan where a modality has no token or where all tokens lie in one place, the
@@ -88,67 +117,54 @@ def modality_gap(
     return ModalityGap(*np.array(measures, float).reshape(-1, 3).T)
 
 
-def _gap(vectors: Vectors, is_text: TokenMask) -> tuple[float, float, float]:
+def _gap(vectors: State, is_text: TokenMask) -> tuple[float, float, float]:
     """Silhouette, mixing and centroid distance of one state."""
     if is_text.all() or not is_text.any() or (vectors == vectors[0]).all():
         return np.nan, np.nan, np.nan
-    to_text, to_image, nearest_one = _distances(_directions(vectors), is_text)
-    silhouette = _silhouette(to_text, to_image, is_text)
-    return silhouette, _mixing(nearest_one, is_text), _distance(vectors, is_text)
+    seen = directions(vectors)
+    return _silhouette(seen, is_text), _mixing(seen, is_text), _distance(vectors, is_text)
 
 
-def _distances(
-    directions: Float32[np.ndarray, "token width"], is_text: TokenMask
-) -> tuple[PerToken, PerToken, Int[np.ndarray, "token"]]:
-    """Of each token: summed distances to words and to patches, and which other one is nearest."""
-    count = len(directions)
-    to_text, to_image, nearest_one = np.empty(count), np.empty(count), np.empty(count, int)
-    for start in range(0, count, ROWS):
-        rows = slice(start, min(start + ROWS, count))
-        itself = np.arange(rows.stop - start), np.arange(start, rows.stop)
-        cosines = (directions[rows] @ directions.T).astype(float)
-        cosines[itself] = -np.inf
-        nearest_one[rows] = cosines.argmax(axis=1)
-        cosines[itself] = 1
-        distances = np.subtract(1, cosines, out=cosines)
-        to_text[rows] = distances @ is_text
-        to_image[rows] = distances @ ~is_text
-    return to_text, to_image, nearest_one
-
-
-def _silhouette(to_text: PerToken, to_image: PerToken, is_text: TokenMask) -> float:
-    n_text = int(is_text.sum())
-    n_own = np.where(is_text, n_text, len(is_text) - n_text)
-    own = np.where(is_text, to_text, to_image) / np.maximum(n_own - 1, 1)
-    other = np.where(is_text, to_image, to_text) / (len(is_text) - n_own)
+def _silhouette(seen: Centred, is_text: TokenMask) -> float:
+    own_total, other_total = _distance_sums(seen, is_text)
+    n_own = np.where(is_text, is_text.sum(), (~is_text).sum())
+    own, other = own_total / np.maximum(n_own - 1, 1), other_total / (len(is_text) - n_own)
     larger = np.maximum(own, other)
     # The only token of its modality counts as 0, by Rousseeuw's definition.
     counts = (n_own > 1) & (larger > 0)
     return float(np.where(counts, (other - own) / np.where(counts, larger, 1), 0).mean())
 
 
-def _mixing(nearest_one: Int[np.ndarray, "token"], is_text: TokenMask) -> float:
-    found = (is_text[nearest_one] != is_text).mean()
-    count, n_text = len(is_text), int(is_text.sum())
-    by_chance = 2 * n_text * (count - n_text) / (count * (count - 1))
-    return float(found / by_chance)
+def _distance_sums(seen: Centred, is_text: TokenMask) -> tuple[PerToken, PerToken]:
+    """Of each token: summed distances (1 - cosine) to the others of its modality, to the other's.
+
+    A sum of cosines with many tokens is one product with the sum of their directions.
+    """
+    vectors = seen.astype(float)
+    to_kind = {kind: vectors @ vectors[is_text == kind].sum(axis=0) for kind in (True, False)}
+    n_text = int(is_text.sum())
+    to_text, to_image = n_text - to_kind[True], len(is_text) - n_text - to_kind[False]
+    itself = 1 - np.einsum("tw,tw->t", vectors, vectors)
+    return np.where(is_text, to_text, to_image) - itself, np.where(is_text, to_image, to_text)
 
 
-def _distance(vectors: Vectors, is_text: TokenMask) -> float:
+def _mixing(seen: Centred, is_text: TokenMask) -> float:
+    count = len(is_text)
+    asked = np.linspace(0, count - 1, min(count, MIXING_TOKENS)).round().astype(int)
+    crossed = 0
+    for start in range(0, len(asked), ROWS):
+        some = asked[start : start + ROWS]
+        cosines = seen[some] @ seen.T
+        cosines[np.arange(len(some)), some] = -np.inf
+        crossed += int((is_text[cosines.argmax(axis=1)] != is_text[some]).sum())
+    n_others = np.where(is_text[asked], (~is_text).sum(), is_text.sum())
+    return float(crossed / (n_others / (count - 1)).sum())
+
+
+def _distance(vectors: State, is_text: TokenMask) -> float:
     vectors = vectors.astype(float)
     centroids = {kind: vectors[is_text == kind].mean(axis=0) for kind in (True, False)}
     own = np.where(is_text[:, None], centroids[True], centroids[False])
     spread = np.sqrt(np.square(vectors - own).sum(axis=1).mean())
     apart = np.linalg.norm(centroids[True] - centroids[False])
     return float(apart / spread) if spread > 0 else np.nan
-
-
-def _directions(vectors: Vectors) -> Float32[np.ndarray, "token width"]:
-    """Centred states of length one; a token that lies in the mean keeps length zero."""
-    vectors = vectors.astype(np.float64)
-    centred = vectors - vectors.mean(axis=0)
-    lengths = np.linalg.norm(centred, axis=1, keepdims=True)
-    # A token in the mean may miss it by rounding; that has no direction.
-    is_apart = lengths > 1e-9 * np.abs(vectors).max(initial=0)
-    directions = np.divide(centred, lengths, out=np.zeros_like(centred), where=is_apart)
-    return directions.astype(np.float32)

@@ -1,35 +1,34 @@
 """Hidden states in two dimensions, so that tokens can be followed through the layers.
 
-PCA is at hand in milliseconds. UMAP and t-SNE take seconds to minutes and are imported when they
-are asked for; their seeds are fixed, so the same states always give the same picture.
+PCA is at hand at once. UMAP and t-SNE take seconds to minutes and are imported when they are asked
+for; their seeds are fixed, so the same states always give the same picture. States are unpacked one
+at a time, and no table of token x token is formed.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float32
+from jaxtyping import Float32
 
-from vl_core.arrays import HiddenStates, Points, StateCurve
+from vl_core.arrays import Points, StateCurve
+from vl_core.centring import Centred, State, States, centred
 from vl_core.errors import ProjectionError
+from vl_core.neighbour_maps import Fit, Map, Vectors, placed_alone, placed_together
+from vl_core.principal_axes import principal_axes
 
 # Share that is done (0..1), or None where that is unknown, and what is being done.
 Progress = Callable[[float | None, str], None]
-States = Float32[np.ndarray, "state token width"]
-Vectors = Float32[np.ndarray, "point width"]
-Map = Float[np.ndarray, "point 2"]
-Fit = Callable[[Vectors], Map]
 
 SEED = 0
-BLOCK = 16  # directions that are improved together; the spare ones speed the first two up
 FEWEST_TOKENS = 5  # with fewer there are no neighbourhoods to keep
-KEPT_DIMENSIONS = 50  # what UMAP and t-SNE see of the states: usual, and far faster
 # numba's threads must not be entered twice, and the limit on BLAS threads holds for the whole
 # process: two that overlap would put back each other's.
 _fitting = threading.Lock()
 
 
-def pca(hidden_states: HiddenStates) -> Points:
+def pca(hidden_states: States) -> Points:
     """The two directions of largest variance of each state, turned to fit the state before.
 
     state x token x 2, float32, in the units of the states. Each state has its own plane; its
@@ -37,26 +36,69 @@ def pca(hidden_states: HiddenStates) -> Points:
     1966), which changes no distance between them and lets points glide from state to state. Where
     there is no variance, points lie at zero.
     """
-    return _aligned(_principal_points(_centred(hidden_states)))
+    points = _nowhere(hidden_states)
+    for state, vectors in enumerate(hidden_states):
+        seen = centred(vectors)
+        axes = principal_axes([seen], seen.shape[1], 2)
+        points[state, :, : axes.shape[1]] = seen @ axes
+        points[state] *= _signs(points[state])
+    return _aligned(points)
 
 
-def joint_pca(hidden_states: HiddenStates) -> Points:
+def joint_pca(hidden_states: States) -> Points:
     """All states in one plane, the two directions of largest variance over all of them.
 
     state x token x 2, float32. Each state is centred and divided by the root mean square length of
     its tokens first, as later layers are often many times larger and would hide the others.
     """
-    n_states, n_tokens, width = hidden_states.shape
-    centred = _centred(hidden_states)
-    squares = np.square(centred, dtype=np.float64).sum(axis=(1, 2), keepdims=True)
-    scaled = centred / np.sqrt(np.where(squares > 0, squares / max(n_tokens, 1), 1))
-    pooled = scaled.reshape(1, n_states * n_tokens, width).astype(np.float32)
-    return _principal_points(pooled).reshape(n_states, n_tokens, 2)
+    points = _nowhere(hidden_states)
+    scaled = _Scaled(hidden_states)
+    axes = principal_axes(scaled, hidden_states.shape[2], 2)
+    for state, vectors in enumerate(scaled):
+        points[state, :, : axes.shape[1]] = vectors @ axes
+    return points * _signs(points.reshape(-1, 2))
 
 
-def share_shown(hidden_states: HiddenStates, points: Points) -> StateCurve:
+@dataclass(frozen=True, eq=False)
+class _Scaled:
+    """Each state centred, and so that its tokens' mean square length is one."""
+
+    hidden_states: States
+
+    def __iter__(self) -> Iterator[Centred]:
+        return map(_scaled, self.hidden_states)
+
+
+def _scaled(state: State) -> Centred:
+    vectors = centred(state)
+    square = _square(vectors) / max(len(vectors), 1)
+    vectors *= np.float32(1 / np.sqrt(square) if square > 0 else 1)
+    return vectors
+
+
+def _square(vectors: Centred) -> float:
+    """The sum of all squares; a product is several times as fast as any other way."""
+    return float(np.vdot(vectors, vectors))
+
+
+def _nowhere(hidden_states: States) -> Points:
+    return np.zeros((*hidden_states.shape[:2], 2), np.float32)
+
+
+def _signs(points: Float32[np.ndarray, "point 2"]) -> Float32[np.ndarray, "2"]:
+    """The factors, 1 or -1, with which the farthest point of each axis lies on its positive side.
+
+    An axis has no direction of its own; so it is always the same one.
+    """
+    if not len(points):
+        return np.ones(2, np.float32)
+    farthest = points[np.abs(points).argmax(axis=0), [0, 1]]
+    return np.where(farthest < 0, -1, 1).astype(np.float32)
+
+
+def share_shown(hidden_states: States, points: Points) -> StateCurve:
     """How much of each state's variance its points from `pca` keep, 0..1; nan without variance."""
-    whole = np.square(_centred(hidden_states), dtype=np.float64).sum(axis=(1, 2))
+    whole = np.array([_square(centred(vectors)) for vectors in hidden_states])
     kept = np.square(points, dtype=np.float64).sum(axis=(1, 2))
     return np.divide(kept, whole, out=np.full(len(whole), np.nan), where=whole > 0)
 
@@ -71,9 +113,7 @@ def joint_share_shown(points: Points) -> StateCurve:
     return np.where(kept > 0, kept, np.nan)
 
 
-def umap(
-    hidden_states: HiddenStates, *, joint: bool = True, progress: Progress | None = None
-) -> Points:
+def umap(hidden_states: States, *, joint: bool = True, progress: Progress | None = None) -> Points:
     """A map that keeps neighbourhoods (McInnes et al. 2018), 15 neighbours wide where there are.
 
     See `tsne` for the arguments, the result and what is compared.
@@ -94,14 +134,13 @@ def umap(
     return _mapped(hidden_states, fit, tell, joint=joint)
 
 
-def tsne(
-    hidden_states: HiddenStates, *, joint: bool = True, progress: Progress | None = None
-) -> Points:
+def tsne(hidden_states: States, *, joint: bool = True, progress: Progress | None = None) -> Points:
     """A map that keeps near tokens near (van der Maaten and Hinton 2008), perplexity 30 or less.
 
     state x token x 2, float32, without a unit. Tokens are compared by the cosine of their states,
     each state centred. joint: one map of all states together, in which a token can be followed;
-    otherwise each state has its own, turned to fit the one before. Raises ProjectionError for
+    otherwise each state has its own, turned to fit the one before. Of very many points a sample is
+    fitted and the others are placed among it; see `neighbour_maps`. Raises ProjectionError for
     fewer than five tokens.
     """
     tell = progress or _silent
@@ -115,7 +154,7 @@ def tsne(
     return _mapped(hidden_states, fit, tell, joint=joint)
 
 
-def _mapped(hidden_states: HiddenStates, fit: Fit, tell: Progress, *, joint: bool) -> Points:
+def _mapped(hidden_states: States, fit: Fit, tell: Progress, *, joint: bool) -> Points:
     """The map, one at a time in this process and on one thread."""
     from threadpoolctl import threadpool_limits  # noqa: PLC0415 few visitors need it
 
@@ -137,98 +176,17 @@ def _check_tokens(n_tokens: int) -> None:
         )
 
 
-def _placed(hidden_states: HiddenStates, fit: Fit, tell: Progress, *, joint: bool) -> Points:
-    n_states, n_tokens, width = hidden_states.shape
-    directions = _directions(hidden_states)
+def _placed(hidden_states: States, fit: Fit, tell: Progress, *, joint: bool) -> Points:
+    n_states, n_tokens, _ = hidden_states.shape
     if joint:
         # UMAP and t-SNE do not say how far they are.
         tell(None, f"Placing {n_states} states of {n_tokens} tokens together")
-        points = _fitted(directions.reshape(n_states * n_tokens, width), fit)
-        return points.reshape(n_states, n_tokens, 2)
-    points = np.zeros((n_states, n_tokens, 2), np.float32)
-    for state in range(n_states):
+        return placed_together(hidden_states, fit)
+    points = _nowhere(hidden_states)
+    for state, vectors in enumerate(hidden_states):
         tell(state / n_states, f"Placing state {state + 1} of {n_states}")
-        points[state] = _fitted(directions[state], fit)
+        points[state] = placed_alone(vectors, fit)
     return _aligned(points)
-
-
-def _centred(hidden_states: HiddenStates) -> States:
-    """Each state without the mean of its tokens."""
-    states = hidden_states.astype(np.float32)
-    total = states.sum(axis=1, keepdims=True, dtype=np.float64)
-    # A mean in double precision leaves exactly nothing of a constant state.
-    return states - (total / max(states.shape[1], 1)).astype(np.float32)
-
-
-def _directions(hidden_states: HiddenStates) -> States:
-    """Centred states of length one: the square of their distance is 2 - 2 cosine."""
-    centred = _centred(hidden_states)
-    lengths = np.linalg.norm(centred, axis=2, keepdims=True)
-    largest = np.abs(hidden_states).max(axis=(1, 2), keepdims=True, initial=0)
-    # A token in the mean may miss it by rounding; that has no direction.
-    is_apart = lengths > 1e-6 * largest
-    return np.divide(centred, lengths, out=np.zeros_like(centred), where=is_apart)
-
-
-def _fitted(vectors: Vectors, fit: Fit) -> Map:
-    """Centred points; all at zero where nothing tells the vectors apart."""
-    if (vectors == vectors[:1]).all():
-        return np.zeros((len(vectors), 2), np.float32)
-    points = fit(_reduced(vectors))
-    return (points - points.mean(axis=0)).astype(np.float32)
-
-
-def _reduced(vectors: Vectors) -> Float32[np.ndarray, "point kept"]:
-    """The vectors in the directions of their largest variance."""
-    if vectors.shape[1] <= KEPT_DIMENSIONS:
-        return vectors
-    centred = vectors - vectors.mean(axis=0)
-    _, axes = np.linalg.eigh(centred.T @ centred)
-    return centred @ axes[:, -KEPT_DIMENSIONS:]
-
-
-def _principal_points(centred: States) -> Points:
-    """Each state's tokens on its first two principal axes, with signs that are always the same."""
-    n_states, n_tokens, width = centred.shape
-    points = np.zeros((n_states, n_tokens, 2), np.float32)
-    n_axes = min(n_tokens, width, 2)
-    if not n_axes:
-        return points
-    transposed = centred.transpose(0, 2, 1)
-    if n_tokens <= width:
-        values, vectors = _leading(centred @ transposed, n_axes)
-        points[..., :n_axes] = vectors * np.sqrt(np.maximum(values, 0))[:, None]
-    else:
-        _, vectors = _leading(transposed @ centred, n_axes)
-        points[..., :n_axes] = centred @ vectors
-    farthest = np.abs(points).argmax(axis=1, keepdims=True)
-    return points * np.where(np.take_along_axis(points, farthest, axis=1) < 0, -1, 1)
-
-
-def _leading(
-    grams: Float32[np.ndarray, "state size size"], count: int
-) -> tuple[Float32[np.ndarray, "state count"], Float32[np.ndarray, "state size count"]]:
-    """The largest eigenvalues and their vectors, largest first.
-
-    Subspace iteration, several times faster than all eigenvalues, until it stands still; states
-    whose eigenvalues lie too close for that are solved in full.
-    """
-    size = grams.shape[1]
-    start = np.random.default_rng(SEED).normal(size=(size, min(BLOCK, size)))
-    basis = np.broadcast_to(start.astype(np.float32), (len(grams), *start.shape))
-    for _ in range(8):
-        for _ in range(6):
-            basis = np.linalg.qr(grams @ basis)[0]
-        values, turn = np.linalg.eigh(basis.transpose(0, 2, 1) @ grams @ basis)
-        values, vectors = values[:, ::-1][:, :count], (basis @ turn)[..., ::-1][..., :count]
-        left = np.abs(grams @ vectors - vectors * values[:, None]).max(axis=(1, 2), initial=0)
-        unsolved = left > 1e-4 * values.max(axis=1)
-        if not unsolved.any():
-            return values, vectors
-    exact_values, exact = np.linalg.eigh(grams[unsolved])
-    values[unsolved] = exact_values[:, ::-1][:, :count]
-    vectors[unsolved] = exact[..., ::-1][..., :count]
-    return values, vectors
 
 
 def _aligned(points: Points) -> Points:

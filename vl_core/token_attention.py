@@ -1,49 +1,126 @@
-"""What chosen tokens look at, and what looks at them: rows and columns of the attention weights."""
+"""What chosen tokens look at, and what looks at them: rows and columns of the attention weights.
 
-import csv
-import io
-from collections.abc import Sequence
+No more than a few rows of a layer are ever formed at once, however long its streams are.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
-from vl_core.arrays import HeadAttention
+from vl_core.arrays import HeadAttention, TokenMask
 from vl_core.errors import EmptySelectionError
 from vl_core.trace import Stack, TokenTable
 
 Direction = Literal["looks_at", "looked_at_by"]
+Position = Literal["predicts", "reads"]
+Positions = Int[np.ndarray, "row"]
 Profile = Float[np.ndarray, "token"]
+HeadProfiles = Float[np.ndarray, "head token"]
+
+CHUNK = 32 * 2**20  # bytes of weights that are formed at once
 
 
-def weights_of(stack: Stack, layer: int | None, head: int | None) -> HeadAttention:
-    """Weights of one layer and head, query x key; None is the mean over all layers, or all heads.
+def profile(
+    stack: Stack, layer: int | None, head: int | None, tokens: Sequence[int], direction: Direction
+) -> Profile:
+    """The mean over the chosen tokens of their rows ("looks_at") or columns ("looked_at_by").
 
-    Each row is a distribution over keys, as a mean of distributions is one.
+    layer, head: None is the mean over all layers, or all heads. A mean of rows sums to one over
+    the keys; queries that look at nothing here do not count, and if there are no others it is all
+    zero. A column says which share of its attention each query gives to the token; such shares
+    come from different rows and sum to nothing in particular. Raises EmptySelectionError without a
+    token.
+    """
+    chosen = _chosen(tokens)
+    if direction == "looked_at_by":
+        everyone = np.arange(len(stack.queries))
+        parts = [
+            rows_at(stack, layer, head, some)[:, chosen].mean(axis=1)
+            for some in in_chunks(stack, everyone)
+        ]
+        return np.concatenate(parts)
+    total, count = np.zeros(len(stack.keys), np.float32), 0
+    for some in in_chunks(stack, chosen):
+        rows = rows_at(stack, layer, head, some)
+        total += rows.sum(axis=0)
+        count += int(rows.any(axis=1).sum())
+    return np.asarray(total / max(1, count))
+
+
+def profiles(stack: Stack, layer: int, tokens: Sequence[int], direction: Direction) -> HeadProfiles:
+    """The profile of each head of a layer, as `profile` says."""
+    chosen = _chosen(tokens)
+    if direction == "looked_at_by":
+        everyone = slices(np.arange(len(stack.queries)), _step(stack))
+        parts = [stack.weights[layer, :, some][:, :, chosen].mean(axis=2) for some in everyone]
+        return np.concatenate(parts, axis=1)
+    total = np.zeros((stack.n_heads, len(stack.keys)), np.float32)
+    counts = np.zeros((stack.n_heads, 1))
+    for some in slices(chosen, _step(stack)):
+        rows = stack.weights[layer, :, some]
+        total += rows.sum(axis=1)
+        counts += rows.any(axis=2).sum(axis=1, keepdims=True)
+    return np.asarray(total / np.maximum(1, counts), np.float32)
+
+
+def rows_at(
+    stack: Stack, layer: int | None, head: int | None, positions: Positions
+) -> HeadAttention:
+    """Weights of these queries on all keys, row x key; None is the mean over layers, or heads.
+
+    All of them are formed: `in_chunks` tells how many are few enough.
     """
     layers = range(stack.n_layers) if layer is None else [layer]
-    total = np.zeros(stack.weights.shape[2:], np.float32)
-    # One layer at a time: all of them together may be far larger than any one.
+    heads = slice(None) if head is None else slice(head, head + 1)
+    total = np.zeros((len(positions), len(stack.keys)), np.float32)
     for one in layers:
-        weights = stack.weights
-        total += weights.mean_over_heads(one) if head is None else weights[one, head]
+        start = 0
+        for some in slices(positions, _step(stack)):
+            weights = stack.weights[one, heads, some]
+            total[start : start + weights.shape[1]] += weights.mean(axis=0)
+            start += weights.shape[1]
     total /= len(layers)
     return total
 
 
-def profile(weights: HeadAttention, tokens: Sequence[int], direction: Direction) -> Profile:
-    """The mean over the chosen tokens of their rows ("looks_at") or columns ("looked_at_by").
+def in_chunks(stack: Stack, positions: Positions) -> Iterator[Positions]:
+    """The positions in portions whose rows may be formed at once."""
+    step = max(1, CHUNK // max(1, 4 * len(stack.keys)))
+    return (positions[start : start + step] for start in range(0, len(positions), step))
 
-    A mean of rows sums to one over the keys. A column says which share of its attention each query
-    gives to the token; such shares come from different rows and sum to nothing in particular.
-    Raises EmptySelectionError without a token.
-    """
+
+def slices(positions: Positions, most: int) -> Iterator[slice]:
+    """Positions that follow on each other, together, but no more than so many at once."""
+    breaks = np.flatnonzero(np.diff(positions) != 1) + 1
+    for first, past in pairwise([0, *breaks.tolist(), len(positions)]):
+        for start in range(first, past, most):
+            length = min(most, past - start)
+            yield slice(int(positions[start]), int(positions[start]) + length)
+
+
+def _step(stack: Stack) -> int:
+    """How many rows of all heads may be formed at once."""
+    return max(1, CHUNK // max(1, 4 * stack.n_heads * len(stack.keys)))
+
+
+def _chosen(tokens: Sequence[int]) -> Positions:
     if not tokens:
         raise EmptySelectionError("No token is chosen; the mean over none is undefined.")
-    chosen = list(tokens)
-    if direction == "looks_at":
-        return np.asarray(weights[chosen].mean(axis=0))
-    return np.asarray(weights[:, chosen].mean(axis=1))
+    return np.array(tokens)
+
+
+def asking(tokens: TokenTable, chosen: Sequence[int], position: Position) -> tuple[int, ...]:
+    """The rows that stand for the chosen tokens.
+
+    A generated token was chosen by what its predecessor's position put out: "predicts" names that
+    position, "reads" the token's own. All others have one position, their own.
+    """
+    if position == "reads":
+        return tuple(chosen)
+    return tuple(token - 1 if tokens.is_generated[token] and token else token for token in chosen)
 
 
 def token_names(tokens: TokenTable) -> tuple[str, ...]:
@@ -57,50 +134,37 @@ def token_names(tokens: TokenTable) -> tuple[str, ...]:
 def token_labels(tokens: TokenTable) -> tuple[str, ...]:
     """What each token is called in a list or beside its mark.
 
-    Words and specials are called by their text, patches of a full grid by row and column counted
-    from 1 ("patch 3, 5"), other patches by their number among the patches.
+    Words, specials and tokens of the image without a place are called by their text, patches of a
+    full grid by row and column counted from 1 ("patch 3, 5"), other patches by their number among
+    the patches. Where the picture has several views, the view is named, too.
     """
-    labels = list(tokens.texts)
-    places = patch_places(tokens)
-    for number, patch in enumerate(np.flatnonzero(tokens.is_image)):
-        place = (number + 1,) if places is None else places[number]
-        labels[patch] = f"patch {', '.join(map(str, place))}"
+    labels, places = list(tokens.texts), patch_places(tokens)
+    for view in dict.fromkeys(tokens.views):
+        for number, patch in enumerate(_patches(tokens, view)):
+            place = places.get(int(patch), (number + 1,))
+            labels[patch] = f"patch {', '.join(map(str, place))}" + (f" ({view})" if view else "")
     return tuple(labels)
 
 
-def patch_places(tokens: TokenTable) -> list[tuple[int, int]] | None:
-    """Row and column of each patch, from 1, or None where the patches form no full grid."""
-    boxes = tokens.boxes[tokens.is_image]
-    columns, column = np.unique(boxes[:, 0], return_inverse=True)
-    rows, row = np.unique(boxes[:, 1], return_inverse=True)
-    places = list(zip((row + 1).tolist(), (column + 1).tolist(), strict=True))
-    is_grid = len(boxes) == len(rows) * len(columns) and len(set(places)) == len(boxes)
-    return places if is_grid else None
+def patch_places(tokens: TokenTable) -> dict[int, tuple[int, int]]:
+    """Row and column, from 1, of the patches by position; of views that form a full grid only."""
+    found: dict[int, tuple[int, int]] = {}
+    for view in dict.fromkeys(tokens.views):
+        patches = _patches(tokens, view)
+        boxes = tokens.boxes[patches].round(3)  # edges come from divisions
+        columns, column = np.unique(boxes[:, 0], return_inverse=True)
+        rows, row = np.unique(boxes[:, 1], return_inverse=True)
+        places = list(zip((row + 1).tolist(), (column + 1).tolist(), strict=True))
+        if len(boxes) == len(rows) * len(columns) and len(set(places)) == len(boxes):
+            found |= dict(zip(patches.tolist(), places, strict=True))
+    return found
 
 
-def as_csv(tokens: TokenTable, values: Profile) -> str:
-    """One line for each token: position (from 1), name, kind, box in the picture, weight."""
-    content = io.StringIO()
-    table = csv.writer(content)
-    table.writerow(["position", "token", "kind", "left", "top", "right", "bottom", "weight"])
-    names = token_names(tokens)
-    for i, value in enumerate(values):
-        box = ["" if np.isnan(edge) else f"{edge:g}" for edge in tokens.boxes[i]]
-        table.writerow([i + 1, names[i], tokens.kinds[i], *box, f"{value:.8g}"])
-    return content.getvalue()
+def has_place(tokens: TokenTable) -> TokenMask:
+    """Which tokens are patches that lie somewhere in the picture."""
+    return np.asarray(tokens.is_image & ~np.isnan(tokens.boxes).any(axis=1))
 
 
-def arrays_of_layer(stack: Stack, layer: int | None) -> dict[str, np.ndarray]:
-    """Weights of all heads of a layer (or of the mean over layers), with what each token is.
-
-    weights: head x query x key; names, kinds and boxes of queries and keys beside them.
-    """
-    weights = np.empty(stack.weights.shape[1:], np.float32)
-    for head in range(stack.n_heads):
-        weights[head] = weights_of(stack, layer, head)
-    arrays = {"weights": weights}
-    for role, tokens in (("query", stack.queries), ("key", stack.keys)):
-        arrays[f"{role}_names"] = np.array(token_names(tokens))
-        arrays[f"{role}_kinds"] = np.array(tokens.kinds)
-        arrays[f"{role}_boxes"] = tokens.boxes
-    return arrays
+def _patches(tokens: TokenTable, view: str) -> Positions:
+    """Positions of the patches of a view that have a place in the picture."""
+    return np.flatnonzero(has_place(tokens) & (np.array(tokens.views) == view))

@@ -28,8 +28,10 @@ _turn = threading.Lock()
 class Job(Generic[T]):
     """One piece of work on its way: share done, what it is doing, in the end result or problem."""
 
-    def __init__(self, work: Callable[[Report], T]) -> None:
+    def __init__(self, work: Callable[[Report], T], turn: "threading.Lock | None" = None) -> None:
+        """turn: what such jobs take one after the other; by default that of all computations."""
         self._work = work
+        self._turn = _turn if turn is None else turn
         self.start()
 
     def start(self) -> None:
@@ -53,7 +55,7 @@ class Job(Generic[T]):
 
     def _run(self) -> None:
         try:
-            with _turn:
+            with self._turn:
                 self.result = self._work(self._report)
                 del self._work  # and with it the trace that it holds
                 _settle()

@@ -11,6 +11,7 @@ import streamlit as st
 
 from pages.shared import in_place, permalink, session, sidebar, tour_box
 from pages.shared.layout import escaped
+from vl_core.checkpoints import EMBEDDED_NAME
 from vl_core.errors import VLError
 
 LOG = logging.getLogger(__name__)
@@ -49,7 +50,7 @@ def guard() -> None:
 
 def _draw(page: "st.Page") -> None:
     try:
-        session.add_own_statistics()
+        session.add_own_modules()
         permalink.follow(next(file for file, title, _ in PAGES if title == page.title))
         sidebar.draw()
         session.analyse_if_asked()
@@ -74,7 +75,8 @@ def _show_problem() -> None:
 
 
 def _note_foreign_picture() -> None:
-    if session.request().source == "upload":
+    shown = session.request()
+    if shown.source == "upload" and shown.model == EMBEDDED_NAME:
         st.info(
             "The embedded model knows generated scenes only: on other pictures its answers mean "
             "nothing. The views still show what it really did.",

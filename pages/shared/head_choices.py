@@ -13,7 +13,9 @@ from pages.shared.head_numbers import (
     menu_label,
 )
 from pages.shared.selection import Selection
+from pages.shared.stack_names import all_called
 from vl_core.head_stats import vlinterpret
+from vl_core.trace import Trace
 
 MENU_WIDTH = 290  # pixels; the longest name fits
 VIEW_NAMES = {
@@ -24,30 +26,30 @@ VIEW_NAMES = {
 }
 
 
-def draw(trace_stacks: list[str], chosen: Selection) -> None:
+def draw(trace: Trace, chosen: Selection) -> None:
     """The controls in one row; what they change goes into the selection that all pages share."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        _statistic_and_view(trace_stacks, chosen)
+        _statistic_and_view(trace, chosen)
         st.session_state["heads_specials"] = chosen.specials
         st.toggle(
             "Count special tokens",
             key="heads_specials",
             on_change=_keep("specials"),
             disabled=not has_specials_choice(chosen),
-            help="Whether class, separator and other special tokens take part.",
+            help="Whether class, separator and other special tokens take part, among them what a "
+            "prompt has around the question.",
         )
 
 
-def _statistic_and_view(trace_stacks: list[str], chosen: Selection) -> None:
+def _statistic_and_view(trace: Trace, chosen: Selection) -> None:
     """Whose attention, which number, in which view; labels on one line."""
     with st.container(horizontal=True, vertical_alignment="top", gap="medium", width="content"):
-        if len(trace_stacks) > 1:
-            _choice("stack", "Attention of", trace_stacks, chosen.stack)
+        if len(trace.stacks) > 1:
+            _choice("stack", "Attention of", all_called(trace), chosen.stack)
         if chosen.view == "vlinterpret":
             _choose_menu_label(chosen)
         else:
-            names = menu()
-            _choice("statistic", "Statistic", list(names), chosen.statistic, names)
+            _choice("statistic", "Statistic", menu(), chosen.statistic)
         st.session_state["heads_view"] = chosen.view
         st.segmented_control(
             "Shown as",
@@ -59,19 +61,21 @@ def _statistic_and_view(trace_stacks: list[str], chosen: Selection) -> None:
         )
 
 
-def _choice(
-    what: str, label: str, options: list[str], value: str, names: dict[str, str] | None = None
-) -> None:
+def _choice(what: str, label: str, names: dict[str, str], value: str) -> None:
     """A searchable menu that shows and changes one part of the selection."""
     st.session_state[f"heads_{what}"] = value
     st.selectbox(
         label,
-        options,
-        format_func=lambda option: (names or {}).get(option, option),
+        list(names),
+        format_func=names.__getitem__,
         key=f"heads_{what}",
-        on_change=_keep(what),
+        on_change=_choose_stack if what == "stack" else _keep(what),
         width=MENU_WIDTH,
     )
+
+
+def _choose_stack() -> None:
+    selection.choose_stack(st.session_state["heads_stack"])
 
 
 def _keep(what: str) -> Callable[[], None]:

@@ -3,24 +3,20 @@
 A head is taken out by putting its mean over a set of scenes in the place of what it computes.
 """
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from pages.shared import requests, session
 from pages.shared.layout import percent
-from pages.shared.measured import Measured
+from pages.shared.measured import Measured, Notes
 from vl_core import findings
 from vl_core.arrays import HeadMap
 from vl_core.errors import ModelError
 from vl_core.findings import AblationFinding
-from vl_core.trace import Stack
-
-if TYPE_CHECKING:
-    from vl_core.attribution.ablation import HeadEffects
+from vl_core.trace import Stack, Trace
 
 THIS_QUESTION = "ablation_question"
 THIS_TYPE = "ablation_type"
+MEASURED_MODEL = "embedded"  # the only one whose heads have means to put in their place
 NAMES = {
     THIS_QUESTION: "Ablation effect, this question",
     THIS_TYPE: "Ablation effect, questions of this type",
@@ -28,6 +24,7 @@ NAMES = {
 UNITS = {THIS_QUESTION: "nats", THIS_TYPE: "points of accuracy"}
 LIMITS = {THIS_QUESTION: 0.1, THIS_TYPE: 1.0}  # in these units; below, colors stay pale
 POINTS = 100  # in an accuracy of 1
+OUTCOMES = ("the answer stays without it", "without it the answer changes")
 INTERVENTION = (
     "An intervention: the head is replaced by its mean over a set of scenes, and the model answers "
     "again. So this is about cause, which attention is not."
@@ -49,6 +46,14 @@ NO_TYPE = (
 NO_FINDING = "No effects have been measured for this model's weights on questions of this type."
 
 
+def names(trace: Trace) -> dict[str, str]:
+    """What can be shown of this trace, by key; nothing of a model whose heads were not taken out.
+
+    Another model may have as many layers and heads: its trace must not carry these findings.
+    """
+    return NAMES if trace.provenance.model_id == MEASURED_MODEL else {}
+
+
 def measured(key: str, stack: Stack) -> Measured:
     """The effect of each head of the stack, or why there is none."""
     return _on_question(stack) if key == THIS_QUESTION else _on_type(stack)
@@ -56,7 +61,7 @@ def measured(key: str, stack: Stack) -> Measured:
 
 def on_type(stack: Stack) -> AblationFinding | None:
     """What taking out each head of this stack does to questions of the type on show."""
-    kind = question_type()
+    kind = question_type() if names(session.trace()) else None
     found = findings.ablation(kind) if kind else None
     return found if found and _fits(found.change, stack) else None
 
@@ -103,17 +108,12 @@ def _on_question(stack: Stack) -> Measured:
         f"{INTERVENTION} {FOLLOWS[THIS_QUESTION].format(answer=effects.answer)}",
         limit=LIMITS[THIS_QUESTION],
         is_lowest_first=True,
-        notes=_outcomes(effects),
+        notes=Notes(OUTCOMES, which=np.asarray(effects.flips, int)),
         columns={
             THIS_QUESTION: np.asarray(effects.change, float),
             f"{THIS_QUESTION}/answer_changes": np.asarray(effects.flips, float),
         },
     )
-
-
-def _outcomes(effects: "HeadEffects") -> list[list[str]]:
-    said = {True: "without it the answer changes", False: "the answer stays without it"}
-    return [[said[bool(flip)] for flip in row] for row in effects.flips]
 
 
 def _on_type(stack: Stack) -> Measured:
@@ -130,10 +130,9 @@ def _on_type(stack: Stack) -> Measured:
         f"{INTERVENTION} {says}",
         limit=LIMITS[THIS_TYPE],
         is_lowest_first=True,
-        notes=[
-            [interval(found, layer, head) for head in range(stack.n_heads)]
-            for layer in range(stack.n_layers)
-        ],
+        notes=Notes(
+            ("95 %: {0} to {1}",), numbers=(POINTS * found.low, POINTS * found.high), decimals=1
+        ),
         columns=columns(found),
     )
 

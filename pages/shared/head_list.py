@@ -5,11 +5,12 @@ import pandas as pd
 import streamlit as st
 
 from pages.shared import selection, session
-from pages.shared.head_numbers import Numbers, patterns_of
+from pages.shared.head_numbers import ALL_PATTERNS, Numbers, pattern_numbers
 from pages.shared.selection import Selection
 from vl_core.arrays import HeadMap
 from vl_core.trace import Stack
 
+LISTED = 200  # more rows than that nobody reads; all heads are in the table to take away
 HEIGHT = 500  # pixels, as much as the two tables beside it
 COUNTS = ("layer", "head", "rank")
 NARROW = 64  # pixels; the rest is for the pattern's name
@@ -18,8 +19,11 @@ NARROW = 64  # pixels; the rest is for the pattern's name
 def draw(stack: Stack, chosen: Selection, shown: Numbers) -> None:
     """The list with the selected head marked; choosing a row selects its head everywhere."""
     first = "lowest" if shown.measured.is_lowest_first else "highest"
-    st.markdown(f"**All heads**, {first} first. Choose a row to select the head.")
     order = np.argsort(-shown.precedence, axis=None, kind="stable")  # what is missing comes last
+    title = "All heads"
+    if len(order) > LISTED:
+        title, order = f"The first {LISTED} of {len(order):,} heads", order[:LISTED]
+    st.markdown(f"**{title}**, {first} first. Choose a row to select the head.")
     # A new list for other numbers, or a row kept from before would choose another head.
     key = f"heads_list_{session.trace_id()}_{stack.name}_{shown.name}_{chosen.specials}"
 
@@ -33,7 +37,7 @@ def draw(stack: Stack, chosen: Selection, shown: Numbers) -> None:
         "selection": {"rows": _row(order, stack, chosen), "columns": [], "cells": []}
     }
     st.dataframe(
-        _table(stack, shown).iloc[order],
+        _table(stack, shown, order),
         key=key,
         hide_index=True,
         on_select=keep,
@@ -46,29 +50,28 @@ def draw(stack: Stack, chosen: Selection, shown: Numbers) -> None:
             ),
             "z": st.column_config.NumberColumn("z-score", format="%.2f", width=NARROW),
         },
-        alt=f"{shown.name}: all heads, {first} first",
+        alt=f"{shown.name}: {title.lower()}, {first} first",
     )
 
 
 def _row(order: np.ndarray, stack: Stack, chosen: Selection) -> list[int]:
-    """Where the selected head stands in the list; nowhere for a layer's mean."""
+    """Where the selected head stands in the list; nowhere for a layer's mean or beyond its end."""
     if chosen.head is None:
         return []
     place = chosen.layer * stack.n_heads + chosen.head
-    return [int(np.flatnonzero(order == place)[0])]
+    return np.flatnonzero(order == place).tolist()
 
 
-def _table(stack: Stack, shown: Numbers) -> pd.DataFrame:
-    """One row for each head, layer by layer."""
-    layers, heads = np.indices(shown.cells.shape).reshape(2, -1)
-    named = patterns_of(stack)
+def _table(stack: Stack, shown: Numbers, order: np.ndarray) -> pd.DataFrame:
+    """One row for each of these heads, which are counted through all layers."""
+    layers, heads = np.divmod(order, stack.n_heads)
     columns = {
-        "layer": [stack.layers[layer] + 1 for layer in layers],
+        "layer": np.array(stack.layers)[layers] + 1,
         "head": heads + 1,
-        "value": shown.in_own_unit.ravel(),
-        "z": None if shown.z_scores is None else shown.z_scores.ravel(),
-        "rank": pd.array(shown.ranks.ravel(), "Int64"),
-        "pattern": [named[layer][head].name for layer, head in zip(layers, heads, strict=True)],
+        "value": shown.in_own_unit[layers, heads],
+        "z": None if shown.z_scores is None else shown.z_scores[layers, heads],
+        "rank": pd.array(shown.ranks[layers, heads], "Int64"),
+        "pattern": [ALL_PATTERNS[one].name for one in pattern_numbers(stack)[layers, heads]],
     }
     table = pd.DataFrame({name: column for name, column in columns.items() if column is not None})
     return table.replace({"rank": {0: pd.NA}})

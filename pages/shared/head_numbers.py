@@ -3,8 +3,10 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+from jaxtyping import Int
 
 from pages.shared import head_effects, head_values, session
 from pages.shared.measured import Measured
@@ -13,11 +15,12 @@ from vl_core import head_stats
 from vl_core.arrays import HeadMap, LayerCurve
 from vl_core.figures.color_scale import ColorScale, sequential, symmetric
 from vl_core.head_stats import views, vlinterpret
-from vl_core.head_stats.pattern import Pattern, patterns
+from vl_core.head_stats.pattern import MIXED, PATTERNS, Pattern, patterns
 from vl_core.head_stats.summary import Ranks, ranks
 from vl_core.trace import Stack
 
 Z_UNIT = "standard deviations"
+ALL_PATTERNS = (*PATTERNS, MIXED)
 # The correct statistic behind each entry of VL-InterpreT's menu, so that switching the view
 # compares the two; its menu names the flow of information, from the key to the query.
 COUNTERPARTS = {
@@ -77,12 +80,15 @@ class Numbers:
         """The greater, the earlier a head is listed: the lowest come first where they tell most."""
         return -self.cells if self.measured.is_lowest_first else self.cells
 
-    @property
+    @cached_property
     def ranks(self) -> Ranks:
-        """1 for the first of all heads, 0 for a missing one."""
-        return ranks(self.precedence)
+        """1 for the first of all heads, 0 for a missing one.
 
-    @property
+        Heads are equal that single precision does not tell apart, as in the browser.
+        """
+        return ranks(self.precedence.astype(np.float32))
+
+    @cached_property
     def n_ranked(self) -> int:
         """How many heads have a value."""
         return int(np.isfinite(self.cells).sum())
@@ -95,7 +101,8 @@ class Numbers:
 
 def menu() -> dict[str, str]:
     """All that can be shown, by key, with its name; what takes an intervention comes last."""
-    return {one.key: one.name for one in head_stats.all_statistics()} | head_effects.NAMES
+    known = {one.key: one.name for one in head_stats.all_statistics()}
+    return known | head_effects.names(session.trace())
 
 
 def has_specials_choice(chosen: Selection) -> bool:
@@ -162,6 +169,11 @@ def counted(chosen: Selection) -> str:
     return SPECIALS_LEFT_OUT if is_without else ""
 
 
-def patterns_of(stack: Stack) -> Sequence[Sequence[Pattern]]:
-    """The pattern of each layer's heads, found once."""
-    return session.remembered(("patterns", stack.name), lambda: patterns(stack))
+def pattern_numbers(stack: Stack) -> Int[np.ndarray, "layer head"]:
+    """The pattern of each head by its number in ALL_PATTERNS, found once."""
+    return session.remembered(("patterns", stack.name), lambda: _numbered(patterns(stack)))
+
+
+def _numbered(found: Sequence[Sequence[Pattern]]) -> Int[np.ndarray, "layer head"]:
+    numbers = {one.name: number for number, one in enumerate(ALL_PATTERNS)}
+    return np.array([[numbers[one.name] for one in row] for row in found])

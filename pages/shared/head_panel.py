@@ -7,15 +7,15 @@ import pandas as pd
 import streamlit as st
 
 from pages.shared import head_effects, permalink, session
-from pages.shared.head_numbers import Numbers, patterns_of
+from pages.shared.head_numbers import ALL_PATTERNS, Numbers, pattern_numbers
 from pages.shared.layout import escaped, percent
 from pages.shared.measured import written
 from pages.shared.selection import Selection
-from vl_core.arrays import HeadAttention
+from vl_core.arrays import QueryMask, TokenMask
 from vl_core.figures import heads as figures
-from vl_core.head_stats.summary import head_weights, received, strongest_pairs
-from vl_core.token_attention import token_labels
-from vl_core.trace import Stack
+from vl_core.head_stats.looks import Looks, Received, looks
+from vl_core.token_attention import has_place, token_labels
+from vl_core.trace import Stack, TokenTable
 
 PICTURE_SIDE = 360  # pixels: twice what is shown, sharp on dense screens
 LISTED = 5
@@ -23,9 +23,39 @@ BAR_WIDTH = 125  # pixels
 COLUMN, HIGHEST = 260, 230  # pixels, of the picture's figure
 
 
-def weights_of(stack: Stack, chosen: Selection) -> HeadAttention:
-    """The selected head's weights, query x key."""
-    return head_weights(stack, chosen.layer, chosen.head, with_specials=chosen.specials)
+def looks_of(stack: Stack, chosen: Selection) -> Looks:
+    """What the selected head looks at: its strongest pairs, and what `onlookers` and all look at.
+
+    Of the mean over a layer's heads it is remembered, as it takes as long as all of them.
+    """
+
+    def found() -> Looks:
+        return looks(
+            stack,
+            chosen.layer,
+            chosen.head,
+            (onlookers(stack)[1], _all_that_count(stack)),
+            count=LISTED,
+            with_specials=chosen.specials,
+        )
+
+    if chosen.head is not None:
+        return found()
+    with st.spinner("Forming the mean over the heads"):
+        return session.remembered(("looks", stack.name, chosen.layer, chosen.specials), found)
+
+
+def onlookers(stack: Stack) -> tuple[str, QueryMask]:
+    """Whose looks at the picture are shown: words where there are any, else patches, else all."""
+    queries = stack.queries
+    found = {"words": queries.is_text, "patches": queries.is_image, "tokens": ~queries.is_padding}
+    return next((name, mask) for name, mask in found.items() if mask.any() or name == "tokens")
+
+
+def _all_that_count(stack: Stack) -> QueryMask:
+    """Words and patches; in a stack where neither look, all that do."""
+    counted = stack.queries.is_text | stack.queries.is_image
+    return counted if counted.any() else ~stack.queries.is_padding
 
 
 def facts(stack: Stack, chosen: Selection, shown: Numbers) -> None:
@@ -40,7 +70,7 @@ def facts(stack: Stack, chosen: Selection, shown: Numbers) -> None:
     st.metric(escaped(shown.name), written(value), help=escaped(f"In {shown.unit}."))
     st.caption(escaped(_standing(shown, layer, head)))
     if head is not None:
-        pattern = patterns_of(stack)[layer][head]
+        pattern = ALL_PATTERNS[pattern_numbers(stack)[layer, head]]
         st.markdown(
             f"Pattern: **{escaped(pattern.name)}**",
             help=f"Named from its numbers: {escaped(pattern.rule)}.",
@@ -86,50 +116,65 @@ def _say_effect(stack: Stack, layer: int, head: int) -> None:
     )
 
 
-def picture(stack: Stack, chosen: Selection) -> None:
-    """Where the words of the head look at the picture, on average."""
-    words, patches = stack.queries.is_text, stack.keys.is_image
+def picture(stack: Stack, seen: Looks) -> None:
+    """Where the words of the head look at the picture, on average; patches where no words look."""
+    who, _ = onlookers(stack)
     original = session.trace().example.picture
-    if original is None or not words.any() or not patches.any():
-        st.caption("No words look at a picture here.")
+    patches = _drawn_patches(stack.keys)
+    if original is None or not patches.any():
+        st.caption(f"No {who} look at a picture here.")
         return
-    shares = received(weights_of(stack, chosen), words)[patches]
-    if not np.isfinite(shares).all():
-        st.caption("The words of this head look at nothing.")
+    received = seen.received[0]
+    if not np.isfinite(received).all():
+        st.caption(f"The {who} of this head look at nothing.")
         return
+    st.caption(escaped(_said_of_picture(who, stack.keys, received, patches)))
     small = original.copy()
     small.thumbnail((PICTURE_SIDE, PICTURE_SIDE))
     width, height = session.trace().example.original_size
     scale = np.array([small.width / width, small.height / height] * 2)
     names = np.array(token_labels(stack.keys))[patches]
     figure = figures.words_on_picture(
-        np.asarray(small), stack.keys.boxes[patches] * scale, shares, names
+        np.asarray(small), stack.keys.boxes[patches] * scale, received[patches], names
     )
-    share = percent(float(shares.sum()))
-    st.caption(escaped(f"Where its words look: {share} of their attention is on the picture"))
     # As high as the picture is when it fills the column beside the map.
     figure.update_layout(height=min(HIGHEST, COLUMN * small.height / small.width))
     st.plotly_chart(figure, key="words_on_picture", config={"displayModeBar": False})
 
 
-def strongest(stack: Stack, chosen: Selection) -> None:
+def _drawn_patches(tokens: TokenTable) -> TokenMask:
+    """The patches that have a place; of several views those of the one with most, the finest."""
+    placed = has_place(tokens)
+    views = np.array(tokens.views)
+    counts = {view: int((placed & (views == view)).sum()) for view in dict.fromkeys(tokens.views)}
+    return placed & (views == max(counts, key=counts.__getitem__, default=""))
+
+
+def _said_of_picture(who: str, tokens: TokenTable, received: Received, drawn: TokenMask) -> str:
+    on_all, on_drawn = (float(received[some].sum()) for some in (has_place(tokens), drawn))
+    said = f"Where its {who} look: {percent(on_all)} of their attention is on the picture"
+    if not (has_place(tokens) & ~drawn).any():
+        return said
+    view = tokens.views[int(drawn.argmax())]
+    return f"{said}, {percent(on_drawn)} on its view “{view}”, which is drawn"
+
+
+def strongest(stack: Stack, seen: Looks) -> None:
     """The pairs of tokens with the greatest weights, and the tokens that are looked at most."""
-    weights = weights_of(stack, chosen)
     st.markdown("**Looks at most**", help="The greatest weights from one token to another.")
-    pairs = strongest_pairs(weights, LISTED)
     queries, keys = token_labels(stack.queries), token_labels(stack.keys)
     _list(
         {
-            "token": [queries[pair.query] for pair in pairs],
-            "looks at": [keys[pair.key] for pair in pairs],
-            "weight": [pair.weight for pair in pairs],
+            "token": [queries[pair.query] for pair in seen.pairs],
+            "looks at": [keys[pair.key] for pair in seen.pairs],
+            "weight": [pair.weight for pair in seen.pairs],
         },
         "weight",
     )
     st.markdown(
         "**Is looked at most**", help="The mean share of the attention of all words and patches."
     )
-    shares = received(weights, stack.queries.is_text | stack.queries.is_image)
+    shares = seen.received[1]
     most = np.argsort(-np.nan_to_num(shares), kind="stable")[:LISTED]
     _list({"token": [keys[key] for key in most], "share": shares[most]}, "share")
 

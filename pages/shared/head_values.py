@@ -3,13 +3,13 @@
 import numpy as np
 
 from pages.shared import requests, session
-from pages.shared.measured import Measured, written
+from pages.shared.measured import Measured, Notes
 from pages.shared.selection import Selection
 from vl_core import head_stats
 from vl_core.arrays import HeadMap
 from vl_core.head_stats import HeadStatistic
+from vl_core.head_stats.meaning import why_missing, why_zero
 from vl_core.head_stats.passes import stored_key
-from vl_core.head_stats.summary import why_missing
 from vl_core.trace import Stack
 
 
@@ -17,7 +17,20 @@ def statistic(stack: Stack, chosen: Selection) -> Measured:
     """The chosen statistic of the trace on show."""
     one = _chosen_statistic(chosen)
     values = values_of(one, stack, with_specials=chosen.specials)
-    return Measured(one.name, one.unit, values, _definition(one), why_missing(one, stack))
+    has_value = np.isfinite(values).any()
+    return Measured(
+        one.name,
+        one.unit,
+        values,
+        _definition(one),
+        "" if has_value else why_missing(one, stack),
+        caution=forbidden(one, stack) if has_value else "",
+    )
+
+
+def forbidden(one: HeadStatistic, stack: Stack) -> str:
+    """Why the statistic is nothing in every head of the stack by construction, if it is."""
+    return session.remembered(("forbidden", stack.name, one.key), lambda: why_zero(one, stack))
 
 
 def change(stack: Stack, chosen: Selection) -> Measured:
@@ -39,16 +52,9 @@ def change(stack: Stack, chosen: Selection) -> Measured:
         f"In {one.unit}.",
         f"It has no value on {what}, or none on the picture itself.",
         limit=0.0,
-        notes=_both(own, now),
+        notes=Notes(("{0} own, {1} in its place",), numbers=(own, now)),
         columns={f"{one.key}/own_picture": own, f"{one.key}/in_its_place": now},
     )
-
-
-def _both(own: HeadMap, now: HeadMap) -> list[list[str]]:
-    return [
-        [f"{written(first)} own, {written(second)} in its place" for first, second in layer]
-        for layer in np.stack([own, now], axis=-1)
-    ]
 
 
 def values_of(one: HeadStatistic, stack: Stack, *, with_specials: bool) -> HeadMap:

@@ -9,10 +9,15 @@ T = TypeVar("T")
 
 
 class Memo:
-    """Results by key; each is computed once, also when several visitors ask together."""
+    """Results by key; each is computed once, also when several visitors ask together.
 
-    def __init__(self, size: int) -> None:
-        self._size = size
+    size: how many. bytes_of, most: and how many bytes together; the last one is kept in any case.
+    """
+
+    def __init__(
+        self, size: int, bytes_of: Callable[[Any], int] = lambda _: 0, most: int = 0
+    ) -> None:
+        self._size, self._bytes_of, self._most = size, bytes_of, most
         self._results: OrderedDict[Hashable, Any] = OrderedDict()
         self._locks: dict[Hashable, threading.Lock] = {}
         self._guard = threading.Lock()
@@ -44,8 +49,12 @@ class Memo:
         with self._guard:
             self._results[key] = result
             self._results.move_to_end(key)
-            while len(self._results) > self._size:
+            while len(self._results) > 1 and self._is_full():
                 self._results.popitem(last=False)
+
+    def _is_full(self) -> bool:
+        taken = sum(map(self._bytes_of, self._results.values()))
+        return len(self._results) > self._size or taken > self._most
 
     def peek(self, key: Hashable) -> object | None:
         """The result for a key if it is remembered."""

@@ -1,7 +1,8 @@
 """The link to what is on show: everything needed to see it again stands in the address.
 
-Layers, heads and tokens count from 1 there, as on screen. A link is followed when a visit begins
-and when the visitor goes back or forward; otherwise the page leads and the address follows.
+Layers (by the model's own numbers), heads and tokens count from 1 there, as on screen. A link is
+followed when a visit begins and when the visitor goes back or forward; otherwise the page leads
+and the address follows.
 """
 
 from dataclasses import dataclass, replace
@@ -9,12 +10,16 @@ from dataclasses import dataclass, replace
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from pages.shared import requests, selection, session, tour
+from pages.shared import requests, selection, session, settings, tour
 from pages.shared.requests import Request
+from vl_core import checkpoints
+from vl_core.checkpoints import EMBEDDED_NAME
 from vl_core.errors import ModelError, VLError
 
 SOURCES = {"example": "gallery", "scene": "scene", "image": "upload"}
 WORDS = ("stack", "statistic", "view", "direction", "projection", "fit")
+RARE_WORDS = ("position", "picture_view")
+MOST_TOKENS = 20_000  # a link must not make the server count for ever
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,7 @@ def settle() -> None:
     if link and not link.is_refused and link.wanted in {None, session.request()}:
         if link.stop is not None:
             tour.select(tour.step(link.stop))
-        selection.update(**link.chosen)
+        selection.update(**_counted(link.chosen))
         del st.session_state["link"]
 
 
@@ -102,12 +107,31 @@ def parameters() -> dict[str, str]:
 
 def _numbered(chosen: selection.Selection) -> dict[str, str]:
     values = {name: str(getattr(chosen, name)) for name in WORDS}
-    values["layer"] = "mean" if chosen.all_layers else str(chosen.layer + 1)
+    layers = session.trace().stacks[chosen.stack].layers
+    values["layer"] = "mean" if chosen.all_layers else str(layers[chosen.layer] + 1)
     values["state"] = str(chosen.state)  # state 0 is the embeddings, k is after layer k
     values["head"] = "mean" if chosen.head is None else str(chosen.head + 1)
     values["specials"] = "with" if chosen.specials else "without"
-    values["tokens"] = ",".join(str(token + 1) for token in chosen.tokens) or "none"
-    return values
+    values["tokens"] = _listed(chosen.tokens) or "none"
+    # Most traces offer no choice of these, and an address that names them would only be longer.
+    rare = {"keys": _listed(chosen.keys), "picture_view": chosen.picture_view}
+    rare["position"] = chosen.position if chosen.position != "predicts" else ""
+    return values | {name: value for name, value in rare.items() if value}
+
+
+def _listed(tokens: tuple[int, ...]) -> str:
+    """Positions from 1, those that follow on each other as a range: "3,7-120,9"."""
+    runs: list[list[int]] = []
+    for token in tokens:
+        if runs and token == runs[-1][-1] + 1:
+            runs[-1].append(token)
+        else:
+            runs.append([token])
+    short = [run if len(run) < 3 else [run[0], run[-1]] for run in runs]
+    return ",".join(
+        ("-" if len(run) > 2 else ",").join(str(end + 1) for end in ends)
+        for run, ends in zip(runs, short, strict=True)
+    )
 
 
 def _request(model: str) -> Request | None:
@@ -128,14 +152,21 @@ def _with_instead(wanted: Request) -> Request:
 
 
 def _model() -> str:
-    # A link must never make the server open a path or fetch a model of its own choosing.
-    name = st.query_params.get("model", requests.MODELS[0])
-    if name not in requests.MODELS:
+    # A link must never make the server open a path or fetch a model of its own choosing: what is
+    # not loaded yet is put into the sidebar's field, for the visitor to load.
+    name = st.query_params.get("model", EMBEDDED_NAME)
+    if name == EMBEDDED_NAME or session.is_loaded(name):
+        return name
+    if checkpoints.is_hub_name(name) and name in (settings.models() or (name,)):
+        st.session_state["model"] = name
         raise ModelError(
-            f"The link asks for the model {name!r}, which this server does not offer. "
-            f"It has: {', '.join(requests.MODELS)}."
+            f"The link shows what the model {name} did, which is not loaded on this server. Load "
+            "it in the sidebar, then open the link again."
         )
-    return name
+    raise ModelError(
+        f"The link asks for the model {name[:200]!r}, which this server does not offer. Choose one "
+        "in the sidebar."
+    )
 
 
 def _with_first_question(wanted: Request) -> Request:
@@ -147,7 +178,8 @@ def _with_first_question(wanted: Request) -> Request:
 
 def _selection() -> dict[str, object]:
     parameters = st.query_params
-    found: dict[str, object] = {name: parameters[name] for name in WORDS if name in parameters}
+    words = (*WORDS, *RARE_WORDS)
+    found: dict[str, object] = {name: parameters[name] for name in words if name in parameters}
     if "layer" in parameters:
         found["all_layers"] = parameters["layer"] == "mean"
     if (layer := requests.number(parameters.get("layer"))) is not None:
@@ -160,7 +192,30 @@ def _selection() -> dict[str, object]:
         found["head"] = head - 1
     if "specials" in parameters:
         found["specials"] = parameters["specials"] != "without"
-    if "tokens" in parameters:
-        tokens = [requests.number(part) for part in parameters["tokens"].split(",")]
-        found["tokens"] = tuple(token - 1 for token in tokens if token is not None)
+    for name in selection.TOKENS:
+        if name in parameters:
+            found[name] = _positions(parameters[name])
     return found
+
+
+def _positions(listed: str) -> tuple[int, ...]:
+    """What `_listed` wrote; of anything else what can be understood."""
+    found: list[int] = []
+    for part in listed.split(","):
+        if len(found) >= MOST_TOKENS:
+            break
+        ends = [requests.number(end) for end in part.split("-")]
+        if None not in ends and len(ends) <= 2:
+            found += range(ends[0] - 1, min(ends[-1], ends[0] + MOST_TOKENS))
+    return tuple(found[:MOST_TOKENS])
+
+
+def _counted(chosen: dict[str, object]) -> dict[str, object]:
+    """The selection with its layer counted within the stack, the nearest that this one has."""
+    if "layer" not in chosen:
+        return chosen
+    stacks = session.trace().stacks
+    name = str(chosen.get("stack", selection.current().stack))
+    layers = stacks[name if name in stacks else selection.current().stack].layers
+    nearest = min(range(len(layers)), key=lambda layer: abs(layers[layer] - chosen["layer"]))
+    return chosen | {"layer": nearest}

@@ -11,6 +11,7 @@ from pages.shared.layout import escaped
 from pages.shared.shown_states import ShownStates
 from vl_core import projection
 from vl_core.arrays import Points
+from vl_core.neighbour_maps import n_fitted
 
 METHODS = {"pca": "PCA", "umap": "UMAP", "tsne": "t-SNE"}
 FITS = {"joint": "All layers together", "layers": "Each layer alone"}
@@ -35,12 +36,16 @@ COMPARED = {
 
 @dataclass(frozen=True)
 class Projected:
-    """Points (state x mark x 2) with how they were made and a line about each state."""
+    """Points (state x mark x 2) with how they were made and a line about each state.
+
+    n_fitted: to how many points the map was fitted, if not to all.
+    """
 
     method: str
     fit: str
     points: Points
     captions: tuple[str, ...]
+    n_fitted: int | None = None
 
     @property
     def name(self) -> str:
@@ -50,7 +55,19 @@ class Projected:
     @property
     def sentence(self) -> str:
         """What it preserves, and what may be compared."""
-        return f"{PRESERVED[self.method]} {COMPARED[self.fit]}"
+        return f"{PRESERVED[self.method]} {COMPARED[self.fit]}{self._sampled}"
+
+    @property
+    def _sampled(self) -> str:
+        """What is said of a map that was fitted to some of the points."""
+        if self.n_fitted is None:
+            return ""
+        n_states, n_marks, _ = self.points.shape
+        where = f"of the {n_states * n_marks:,} states" if self.shares_scale else "in each layer"
+        return (
+            f" It is fitted to {self.n_fitted:,} tokens {where}, drawn at random; each of the "
+            "others stands among the three of them that it is most alike."
+        )
 
     @property
     def shares_scale(self) -> bool:
@@ -68,7 +85,8 @@ def projected(shown: ShownStates, method: str, fit: str) -> Projected:
         if job.result is not None:
             return job.result
         _tell(job, method)
-    return session.remembered((shown.stream.name, "pca", fit), lambda: _pca(shown, fit))
+    with st.spinner("Placing the tokens"):
+        return session.remembered((shown.stream.name, "pca", fit), lambda: _pca(shown, fit))
 
 
 def _pca(shown: ShownStates, fit: str) -> Projected:
@@ -89,8 +107,13 @@ def _pca(shown: ShownStates, fit: str) -> Projected:
 
 def _slow(shown: ShownStates, method: str, fit: str, report: Report) -> Projected:
     project = {"umap": projection.umap, "tsne": projection.tsne}[method]
-    points = project(shown.states, joint=fit == "joint", progress=report)
-    return Projected(method, fit, points, ("",) * len(points))
+    joint = fit == "joint"
+    points = project(shown.states, joint=joint, progress=report)
+    n_states, n_marks, _ = points.shape
+    fitted = n_fitted(n_states, n_marks, joint=joint)
+    is_sampled = fitted < (n_states * n_marks if joint else n_marks)
+    captions = ("",) * n_states
+    return Projected(method, fit, points, captions, fitted if is_sampled else None)
 
 
 def _tell(job: Job[Projected], method: str) -> None:

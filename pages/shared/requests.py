@@ -7,6 +7,7 @@ from typing import Literal
 
 from PIL import Image
 
+from vl_core.checkpoints import EMBEDDED_NAME
 from vl_core.datasets import gallery, scenes
 from vl_core.errors import ImageError, TextError
 from vl_core.example import Example
@@ -14,7 +15,6 @@ from vl_core.example import Example
 Source = Literal["gallery", "scene", "upload"]
 DISPLAY_SIDE = 512  # pixels of a scene on screen; the model sees 128
 SUGGESTIONS = 6
-MODELS = ("embedded",)
 BLANK = "blank"
 GRAY = (166, 166, 166)  # the mean of the embedded model's processor, as when it was evaluated
 
@@ -48,7 +48,7 @@ class Request:
 def worked_example() -> Request:
     """What the app opens on."""
     entry = gallery.GALLERY[0]
-    return Request("embedded", "gallery", entry.name, entry.question.text)
+    return Request(EMBEDDED_NAME, "gallery", entry.name, entry.question.text)
 
 
 def example(request: Request, upload: bytes | None) -> Example:

@@ -7,12 +7,17 @@ import streamlit as st
 
 from pages.shared import head_effects, session
 from vl_core import head_stats
+from vl_core.head_stats import HeadStatistic
+from vl_core.head_stats.meaning import telling_statistic, why_undefined
 from vl_core.trace import Stack, Trace
 
 DIRECTIONS = ("looks_at", "looked_at_by")
+POSITIONS = ("predicts", "reads")
 VIEWS = ("raw", "z", "change", "vlinterpret")
 PROJECTIONS = ("pca", "umap", "tsne")
 FITS = ("joint", "layers")
+TOKENS = ("tokens", "keys")
+OF_A_STACK = ("layer", "all_layers", "head", "state", *TOKENS)
 
 
 @dataclass(frozen=True)
@@ -22,9 +27,11 @@ class Selection:
     stack: whose attention. statistic: the key of a head statistic or of one of head_effects.
     specials: whether special tokens take part. view: "raw", "z", "change" or "vlinterpret".
     head: None is the mean over the layer's heads. all_layers: the mean over all layers instead of
-    `layer`. direction: "looks_at" or "looked_at_by". tokens: pinned positions. state: the hidden
-    state shown. projection: "pca", "umap" or "tsne". fit: one for all layers ("joint") or one for
-    each.
+    `layer`. direction: "looks_at" or "looked_at_by". tokens: pinned positions of the stream that
+    looks. keys: pinned positions of another stream that is looked at. position: whether a word of
+    the answer is shown at the position that "predicts" or "reads" it. picture_view: which view of
+    the picture, "" for the first. state: the hidden state shown. projection: "pca", "umap" or
+    "tsne". fit: one for all layers ("joint") or one for each.
     """
 
     stack: str
@@ -36,6 +43,9 @@ class Selection:
     head: int | None = 0
     direction: str = "looks_at"
     tokens: tuple[int, ...] = ()
+    keys: tuple[int, ...] = ()
+    position: str = "predicts"
+    picture_view: str = ""
     state: int = 0
     projection: str = "pca"
     fit: str = "joint"
@@ -45,7 +55,7 @@ def current() -> Selection:
     """The visitor's selection, made to fit the trace on show."""
     kept: dict[str, object] = st.session_state.get("selection", {})
     trace = session.trace()
-    return _fitting(replace(_default(trace), **kept), trace)
+    return _fitting(replace(_default(trace, kept.get("stack")), **kept), trace)
 
 
 def update(**changes: object) -> None:
@@ -53,6 +63,19 @@ def update(**changes: object) -> None:
     if "layer" in changes:
         changes = {"all_layers": False} | changes
     st.session_state["selection"] = st.session_state.get("selection", {}) | changes
+
+
+def choose_stack(name: str) -> None:
+    """Look at another stack; what belongs to the tokens and layers of the last one is forgotten.
+
+    A statistic is kept where it means something there, too.
+    """
+    kept = dict(st.session_state.get("selection", {}))
+    one = _known().get(str(kept.get("statistic")))
+    if one is not None and why_undefined(one, session.trace().stacks[name]):
+        del kept["statistic"]
+    other = {field: value for field, value in kept.items() if field not in OF_A_STACK}
+    st.session_state["selection"] = other | {"stack": name}
 
 
 def forget() -> None:
@@ -63,20 +86,33 @@ def forget() -> None:
 def forget_tokens() -> None:
     """Unpin what belongs to another picture or question."""
     kept = st.session_state.get("selection", {})
-    st.session_state["selection"] = {k: v for k, v in kept.items() if k != "tokens"}
+    st.session_state["selection"] = {k: v for k, v in kept.items() if k not in TOKENS}
 
 
-def _default(trace: Trace) -> Selection:
+def _default(trace: Trace, stack_name: object = None) -> Selection:
+    """What tells most of a stack, of the one that tells most unless told otherwise."""
     # What tells most is told by the picture itself, whatever is in its place.
     own = session.trace_with_own_picture() if session.request().instead else trace
-    name, stack = next(iter(own.stacks.items()))
+    name = str(stack_name) if stack_name in own.stacks else _telling_stack(own)
+    stack = own.stacks[name]
     layer, head = _telling_head(stack)
-    return Selection(name, layer=layer, head=head, tokens=telling_tokens(stack))
+    statistic = telling_statistic(stack).key
+    return Selection(name, statistic, layer=layer, head=head, tokens=telling_tokens(stack))
+
+
+def _telling_stack(trace: Trace) -> str:
+    """The first stack in which words can look at the picture, else the first."""
+    found = [
+        name
+        for name, stack in trace.stacks.items()
+        if stack.queries.is_text.any() and stack.keys.is_image.any()
+    ]
+    return next(iter([*found, *trace.stacks]))
 
 
 def _telling_head(stack: Stack) -> tuple[int, int]:
-    """The head that grounds words best where boxes are known, else the one that looks across."""
-    found = (highest_head(stack, key) for key in ("grounding", "text_to_image_mass"))
+    """The head that grounds words best where boxes are known, else the one that tells most."""
+    found = (highest_head(stack, key) for key in ("grounding", telling_statistic(stack).key))
     return next(filter(None, found), (0, 0))
 
 
@@ -90,7 +126,10 @@ def highest_head(stack: Stack, statistic: str) -> tuple[int, int] | None:
 
 
 def telling_tokens(stack: Stack) -> tuple[int, ...]:
-    """The last word that names a region, else the last word: nouns come last."""
+    """The last word that names a region, else the last word: nouns come last.
+
+    Where there are no words it is the patch in the middle, or whatever token comes first.
+    """
     spans = [region.span for region in stack.regions if region.span]
     words = np.flatnonzero(stack.queries.is_text)
     named = [
@@ -99,38 +138,49 @@ def telling_tokens(stack: Stack) -> tuple[int, ...]:
         if any(start < stack.queries.spans[word, 1] <= end for start, end in spans)
     ]
     plain = [int(word) for word in words if any(map(str.isalnum, stack.queries.texts[word]))]
-    return tuple((named or plain)[-1:])
+    patches = np.flatnonzero(stack.queries.is_image).tolist()
+    return tuple((named or plain)[-1:] or patches[len(patches) // 2 :][:1] or [0])
 
 
 def _fitting(wanted: Selection, trace: Trace) -> Selection:
-    default = _default(trace)
+    default = _default(trace, wanted.stack)
     stack = trace.stacks.get(wanted.stack)
     if stack is None:
-        return default
+        fields = {field: getattr(default, field) for field in ("stack", *OF_A_STACK)}
+        wanted, stack = replace(wanted, **fields), trace.stacks[default.stack]
     states = len(trace.streams[stack.query_stream].scales)
-    tokens = tuple(t for t in wanted.tokens if 0 <= t < len(stack.queries))
     return replace(
         wanted,
         layer=_clamped(wanted.layer, stack.n_layers),
         head=None if wanted.head is None else _clamped(wanted.head, stack.n_heads),
         state=_clamped(wanted.state, states),
-        tokens=tokens,
-        statistic=wanted.statistic if wanted.statistic in _statistics() else default.statistic,
+        tokens=_among(wanted.tokens, len(stack.queries)),
+        keys=() if stack.is_self_attention else _among(wanted.keys, len(stack.keys)),
+        statistic=wanted.statistic if wanted.statistic in _statistics(trace) else default.statistic,
         direction=wanted.direction if wanted.direction in DIRECTIONS else default.direction,
+        position=wanted.position if wanted.position in POSITIONS else default.position,
         view=wanted.view if wanted.view in _views(wanted.statistic) else default.view,
         projection=wanted.projection if wanted.projection in PROJECTIONS else default.projection,
         fit=wanted.fit if wanted.fit in FITS else default.fit,
     )
 
 
-def _statistics() -> set[str]:
-    return {statistic.key for statistic in head_stats.all_statistics()} | set(head_effects.NAMES)
+def _statistics(trace: Trace) -> set[str]:
+    return set(_known()) | set(head_effects.names(trace))
+
+
+def _known() -> dict[str, HeadStatistic]:
+    return {statistic.key: statistic for statistic in head_stats.all_statistics()}
 
 
 def _views(statistic: str) -> set[str]:
     """A change takes two pictures, and effects are about one answer each."""
     has_change = session.request().instead and statistic not in head_effects.NAMES
     return set(VIEWS) if has_change else set(VIEWS) - {"change"}
+
+
+def _among(tokens: tuple[int, ...], count: int) -> tuple[int, ...]:
+    return tuple(token for token in tokens if 0 <= token < count)
 
 
 def _clamped(index: int, size: int) -> int:

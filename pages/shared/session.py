@@ -12,32 +12,39 @@ import os
 import threading
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import streamlit as st
 
-from pages.shared import requests
+from pages.shared import requests, settings
+from pages.shared.background import Job, Report
 from pages.shared.memo import Memo
 from pages.shared.requests import Request
-from vl_core import findings, store
+from pages.shared.shelf import Shelf
+from vl_core import checkpoints, findings, store
+from vl_core.checkpoints import EMBEDDED_NAME, devices
 from vl_core.datasets.gallery import WORKED_EXAMPLE
-from vl_core.errors import StatisticError, VLError
+from vl_core.errors import ModelError, SettingError, VLError
 from vl_core.example import Example
 from vl_core.trace import Trace
 
 if TYPE_CHECKING:
     from vl_core.attribution.ablation import HeadEffects
+    from vl_core.capture import Estimate
     from vl_core.model import Model
 
 T = TypeVar("T")
 
-TRACES = 16  # traces kept in memory for all visitors, each 1 to 15 MB
+TRACES = 16  # traces kept in memory for all visitors: 1 to 15 MB each of small models
 PRIVATE_TRACES = 4  # ... and for one visitor's uploads
+TRACE_BYTES = 2**30  # ... of large models as many as fit here, for all and for each visitor
 RESULTS = 64  # projections and the like
 STORE_BYTES = 500 * 2**20
 # What takes the place of a head of the embedded model that is taken out.
 HEAD_MEANS = findings.HEAD_MEANS
-STORES_UPLOADS = os.environ.get("VLINTERPRET_STORE_UPLOADS") == "1"
+STORES_UPLOADS = settings.stores_uploads()
 
 
 def request() -> Request:
@@ -118,9 +125,9 @@ def analyse_if_asked() -> None:
         st.session_state["upload"] = upload
 
 
-def add_own_statistics() -> None:
-    """Import the modules in which this server's owner registers statistics, once."""
-    _own_statistics()
+def add_own_modules() -> None:
+    """Import the modules in which this server's owner registers statistics and families, once."""
+    _own_modules()
 
 
 def warm_up() -> None:
@@ -129,8 +136,53 @@ def warm_up() -> None:
 
 
 def model(name: str) -> "Model":
-    """The loaded model, one for all visitors."""
-    return _models().get(name, lambda: _loaded(name))
+    """The model, one for all visitors: the embedded one is loaded now, others must be already.
+
+    Raises ModelError for another that is not loaded.
+    """
+    if name == EMBEDDED_NAME:
+        return _shelf().get(name, lambda: _loaded(name))
+    found = _shelf().peek(name)
+    if found is None:
+        raise ModelError(
+            f"The model {name} is not loaded on this server. Choose it under Model in the sidebar "
+            "and load it first."
+        )
+    return found
+
+
+def loaded_models() -> list[str]:
+    """The names of those that are loaded."""
+    return _shelf().names()
+
+
+def is_loaded(name: str) -> bool:
+    """Whether this model can be run at once."""
+    return _shelf().peek(name) is not None
+
+
+def load(name: str) -> None:
+    """Begin to fetch and load a model in the background, for all visitors."""
+    jobs = _loads()
+    with _loads_guard():
+        if name not in jobs or jobs[name].problem is not None:
+            work = partial(_fetched, name)
+            jobs[name] = Job(work, _loads_turn())
+
+
+def loading(name: str) -> "Job[Model] | None":
+    """The work of loading this model, on its way or failed; None if there is none to tell of."""
+    job = _loads().get(name)
+    if job is None or (job.is_done and job.problem is None):
+        return None
+    return job
+
+
+def estimate(wanted: Request, upload: bytes | None) -> "Estimate":
+    """What an analysis of this would keep, without running the model."""
+    key = ("estimate", replace(wanted, question=""))
+    memo = _private("results", RESULTS) if wanted.is_private else _results()
+    return memo.get(key, lambda: model(wanted.model).estimate(requests.example(wanted, upload)))
 
 
 def _shown() -> tuple[str, Trace]:
@@ -145,7 +197,7 @@ def _kept_upload() -> bytes | None:
 def _find(wanted: Request, upload: bytes | None) -> tuple[str, Trace]:
     if wanted == requests.worked_example():
         return _worked_example()
-    memo = _private("traces", PRIVATE_TRACES) if wanted.is_private else _traces()
+    memo = _private_traces() if wanted.is_private else _traces()
     return memo.get(wanted, lambda: _analysed(wanted, upload))
 
 
@@ -180,7 +232,7 @@ def _traced(wanted: Request, example: Example, tell: Callable[[str], None]) -> t
 
 def _run(name: str, loaded: "Model", example: Example, tell: Callable[[str], None]) -> Trace:
     with _turn(name, tell):
-        return loaded.trace(example, tell)
+        return loaded.trace(example, tell, settings.trace_bytes())
 
 
 @contextmanager
@@ -219,7 +271,11 @@ def _worked_example() -> tuple[str, Trace]:
 
 @st.cache_resource(show_spinner=False)
 def _traces() -> Memo:
-    return Memo(TRACES)
+    return Memo(TRACES, _trace_bytes, TRACE_BYTES)
+
+
+def _trace_bytes(found: tuple[str, Trace]) -> int:
+    return found[1].n_bytes
 
 
 @st.cache_resource(show_spinner=False)
@@ -233,20 +289,36 @@ def _previews() -> Memo:
 
 
 @st.cache_resource(show_spinner=False)
-def _models() -> Memo:
-    return Memo(1)
+def _shelf() -> Shelf:
+    return Shelf(EMBEDDED_NAME)
+
+
+@st.cache_resource(show_spinner=False)
+def _loads() -> "dict[str, Job[Model]]":
+    return {}
+
+
+@st.cache_resource(show_spinner=False)
+def _loads_guard() -> threading.Lock:
+    return threading.Lock()
+
+
+@st.cache_resource(show_spinner=False)
+def _loads_turn() -> threading.Lock:
+    return threading.Lock()
 
 
 def _private(name: str, size: int) -> Memo:
     return st.session_state.setdefault(f"private_{name}", Memo(size))
 
 
-def _is_loaded(name: str) -> bool:
-    return _models().peek(name) is not None
+def _private_traces() -> Memo:
+    memo = Memo(PRIVATE_TRACES, _trace_bytes, TRACE_BYTES)
+    return st.session_state.setdefault("private_traces", memo)
 
 
 def _loaded_now(name: str, tell: Callable[[str], None]) -> "Model":
-    if not _is_loaded(name):
+    if not is_loaded(name):
         tell("Loading the model (first time only)")
     return model(name)
 
@@ -258,9 +330,38 @@ def _loaded(name: str) -> "Model":
     import vl_core  # noqa: PLC0415
 
     loaded = vl_core.load(name)
-    gc.collect()
-    gc.freeze()  # keeps each click fast: what just came stays for good
+    _settle()
     return loaded
+
+
+def _fetched(name: str, report: Report) -> "Model":
+    """A model that was asked for, after others have made room for it."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    import vl_core  # noqa: PLC0415
+
+    def tell(words: str, share: float | None) -> None:
+        report(share, words)
+
+    def fetched() -> "Model":
+        folders = settings.allows_folders()
+        find = checkpoints.find if folders else checkpoints.find_published
+        checkpoint = find(name, tell=tell)
+        report(None, "Reading the weights and checking what is captured")
+        free = devices.free_memory(devices.best_device()) or 2**62
+        wanted = checkpoints.weights_bytes(checkpoint.path, "float32")
+        if _shelf().make_room(wanted, settings.model_bytes(free / 2)):
+            gc.unfreeze()  # else what goes in circles, as models do, would never be collected
+        gc.collect()
+        return vl_core.load(name, precision=settings.precision(), tell=tell, folders=folders)
+
+    found = _shelf().get(name, fetched)
+    _settle()
+    return found
+
+
+def _settle() -> None:
+    gc.collect()
+    gc.freeze()  # keeps each click fast: what just came stays for long
 
 
 @st.cache_resource(show_spinner=False)
@@ -269,18 +370,17 @@ def _forward_lock(name: str) -> threading.Lock:  # noqa: ARG001 one lock for eac
 
 
 @st.cache_resource(show_spinner=False)
-def _own_statistics() -> list[str]:
-    names = [name.strip() for name in os.environ.get("VLINTERPRET_STATISTICS", "").split(",")]
-    wanted = [name for name in names if name]
-    for name in wanted:
+def _own_modules() -> list[str]:
+    wanted = [(name, module) for name, some in settings.modules().items() for module in some]
+    for name, module in wanted:
         try:
-            importlib.import_module(name)
+            importlib.import_module(module)
         except ImportError as error:
-            raise StatisticError(
-                f"VLINTERPRET_STATISTICS names the module {name}, which cannot be imported "
+            raise SettingError(
+                f"{name} names the module {module}, which cannot be imported "
                 f"({error}). Start the server where it can be found, or correct the name."
             ) from error
-    return wanted
+    return [module for _, module in wanted]
 
 
 @st.cache_resource(show_spinner=False)

@@ -8,13 +8,17 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float, Int
 
+from pages.shared.components.state_map import Nearest
 from vl_core import neighbours
-from vl_core.arrays import HiddenStates, Points, TokenMask
-from vl_core.figures.states import state_names
+from vl_core.arrays import Points, TokenMask
+from vl_core.figures.states import mark_kinds, state_names
 from vl_core.neighbours import ModalityGap
 from vl_core.token_attention import token_labels, token_names
 from vl_core.trace import Stream
+from vl_core.trace.unpacked import UnpackedStates
 
+ALL_PAIRS = 2_000_000  # cosines, of all states together, that do not keep the page waiting
+WHOLE = 256 * 2**20  # bytes of hidden states that a file of arrays may hold
 LISTED = 5  # nearest words and patches of a token
 IN_TABLE = 3  # of them, so that all of a row can be read on a small screen
 
@@ -33,10 +37,15 @@ class ShownStates:
         """Each mark's position in the stream."""
         return np.flatnonzero(~self.stream.tokens.is_padding)
 
-    @cached_property
-    def states(self) -> HiddenStates:
-        """State x mark x width; unpacked only where it is needed, as it may be large."""
-        return self.stream.hidden_states[:, self.positions]
+    @property
+    def states(self) -> UnpackedStates:
+        """State x mark x width, unpacked one state at a time."""
+        return UnpackedStates(self.stream, self.positions)
+
+    @property
+    def can_be_taken_whole(self) -> bool:
+        """Whether all states together fit into one file of arrays."""
+        return 4 * np.prod(self.states.shape, dtype=float) <= WHOLE
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -53,10 +62,11 @@ class ShownStates:
         """What a mark is called in a sentence."""
         return token_names(self.stream.tokens)[self.positions[mark]]
 
-    @property
+    @cached_property
     def kinds(self) -> tuple[str, ...]:
-        """What kind of token each mark is."""
-        return tuple(self.stream.tokens.kinds[position] for position in self.positions)
+        """What kind of token each mark is, as `mark_kinds` tells kinds apart."""
+        kinds = mark_kinds(self.stream.tokens)
+        return tuple(kinds[position] for position in self.positions)
 
     @property
     def is_text(self) -> TokenMask:
@@ -73,20 +83,29 @@ class ShownStates:
 
         Where there are fewer than asked for, marks are -1 and cosines 0.
         """
-        found = [
-            neighbours.nearest(self.states, asked, kind, LISTED)
-            for kind in (self.is_text, self.is_image)
-        ]
+        kinds = self.is_text, self.is_image
+        found = neighbours.nearest(self.states, asked, kinds, LISTED)
         marks = np.stack([kind.tokens for kind in found], axis=-2)
         cosines = np.stack([kind.cosines for kind in found], axis=-2)
         return marks.swapaxes(0, 1), np.nan_to_num(cosines).swapaxes(0, 1)
 
-    def nearest_table(self, mark: int) -> dict[str, tuple[str, ...]]:
+    @property
+    def lists_all_neighbours(self) -> bool:
+        """Whether what lies nearest to every mark is found at once, and not only on demand."""
+        states, marks, _ = self.states.shape
+        return states * marks**2 <= ALL_PAIRS
+
+    def nearest_to(self, mark: int) -> Nearest:
+        """What lies nearest to one mark after each state."""
+        marks, cosines = (found[0] for found in self.nearest(np.array([mark])))
+        return Nearest(mark, marks, cosines)
+
+    def nearest_table(self, near: Nearest) -> dict[str, tuple[str, ...]]:
         """The nearest words and patches of a mark, with their cosines; one row for each state.
 
         Patches are called by their row and column alone.
         """
-        marks, cosines = (found[0] for found in self.nearest(np.array([mark])))
+        marks, cosines = near.marks, near.cosines
         rows = range(len(self.names))
         return {
             "Hidden state": self.names,
@@ -104,7 +123,11 @@ class ShownStates:
         return "  ·  ".join(one.replace(" ", "\N{NO-BREAK SPACE}") for one in found)
 
     def points_csv(self, points: Points) -> str:
-        """A row for each mark and state; positions in the stream count from 1."""
+        """A row for each mark and state; positions in the stream count from 1.
+
+        Among the kinds are "answer", what the model generated, and "placeless", tokens of the image
+        without a place in it.
+        """
         content = io.StringIO()
         writer = csv.writer(content)
         writer.writerow(["position", "token", "kind", "state", "x", "y"])
@@ -120,6 +143,7 @@ class ShownStates:
         """The points (state x mark x 2) and what they are; the hidden states if wanted.
 
         silhouette, mixing and distance, one number for each state: how far words and patches part.
+        Those of more states than one file may hold are never among them.
         """
         found = {
             "points": points,
@@ -128,7 +152,9 @@ class ShownStates:
             "tokens": np.array(self.texts),
             "kinds": np.array(self.kinds),
         }
-        return found | {"hidden_states": self.states} if with_states else found
+        if not with_states or not self.can_be_taken_whole:
+            return found
+        return found | {"hidden_states": np.stack(list(self.states))}
 
 
 def _written(cosine: float) -> str:

@@ -6,15 +6,15 @@ from dataclasses import replace
 import streamlit as st
 from PIL import Image
 
-from pages.shared import requests, selection, session
+from pages.shared import model_picker, requests, selection, session, settings
 from pages.shared.layout import escaped
 from pages.shared.requests import Request
+from vl_core.checkpoints import EMBEDDED_NAME, readable
 from vl_core.datasets import gallery
 from vl_core.errors import VLError
 from vl_core.pictures import read_picture
 
 SOURCES = {"gallery": "Gallery", "scene": "Scene", "upload": "Upload"}
-MODEL_NAMES = {"embedded": "Embedded, KD-VLP style"}
 ENDINGS = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "heic", "heif"]
 FORMATS = "JPEG, PNG, WebP, GIF, BMP or TIFF, up to 20 MB and 25 million pixels (WebP 15 million)"
 MAX_QUESTION = 500  # characters; the model's own limit is counted in tokens and said by the core
@@ -24,9 +24,7 @@ def draw() -> None:
     """The sidebar. It only notes what is asked for; the analysis itself runs on the page."""
     _fill_in()
     with st.sidebar:
-        st.selectbox(
-            "Model", requests.MODELS, format_func=lambda name: MODEL_NAMES[name], key="model"
-        )
+        model_picker.draw()
         source = st.segmented_control(
             "Picture",
             list(SOURCES),
@@ -150,6 +148,7 @@ def _question(chosen: Request, upload: bytes | None, *, is_ready: bool = True) -
     """The question's field and what the model is shown; returns all that is chosen."""
     # Streamlit forgets a field that a run does not draw; what stood in it is kept beside it.
     st.session_state.setdefault("question", st.session_state.get("typed", ""))
+    is_ready = is_ready and (_model() == EMBEDDED_NAME or session.is_loaded(_model()))
     with st.form("question_form", border=False):
         st.text_input("Question", key="question", max_chars=MAX_QUESTION)
         is_asked = st.form_submit_button(
@@ -175,9 +174,28 @@ def _question(chosen: Request, upload: bytes | None, *, is_ready: bool = True) -
         help="Put something else in place of the picture and ask the same: what does not change "
         "was not about the picture.",
     )
+    if is_ready and asked.model != EMBEDDED_NAME:
+        _tell_what_is_kept(asked, upload)
     if is_asked:
         _note(asked, upload)
     return asked
+
+
+def _tell_what_is_kept(asked: Request, upload: bytes | None) -> None:
+    """What the analysis will take, before it runs."""
+    try:
+        total = session.estimate(asked, upload).total
+    except VLError as error:
+        st.caption(escaped(str(error)))
+        return
+    budget = settings.trace_bytes()
+    told = f"An analysis keeps about {readable(total)}, and a little more for the answer."
+    if total > budget:
+        told += (
+            f" {readable(budget)} are allowed: all heads are measured, but not all attention and "
+            "hidden states are kept."
+        )
+    st.caption(told)
 
 
 def _instead(chosen: Request) -> str:
@@ -214,7 +232,7 @@ def _note(wanted: Request, upload: bytes | None) -> None:
 
 
 def _model() -> str:
-    return st.session_state.get("model", requests.MODELS[0])
+    return model_picker.chosen()
 
 
 def _privacy() -> str:

@@ -6,6 +6,7 @@ from pages.shared import head_effects, requests, selection, session
 from pages.shared.layout import percent
 from pages.shared.requests import Request
 from vl_core.arrays import HeadMap
+from vl_core.checkpoints import EMBEDDED_NAME
 from vl_core.head_stats.summary import ranks
 from vl_core.trace import Stack, Trace
 
@@ -17,7 +18,7 @@ NEXT_TO_NOTHING = 0.05  # nats: the answer loses a twentieth of its probability
 def request(example: str, instead: str = "") -> Request:
     """The question of an example of the gallery, perhaps with something in the picture's place."""
     question = requests.gallery_entry(example).question.text
-    return Request(requests.MODELS[0], "gallery", example, question, instead)
+    return Request(EMBEDDED_NAME, "gallery", example, question, instead)
 
 
 def head_followed() -> tuple[int, int]:

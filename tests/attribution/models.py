@@ -30,19 +30,19 @@ def example(number=0):
 class TwoStacks(KDVLP):
     """A family that says its last layer belongs elsewhere."""
 
-    def place(self, module_name):
+    def places(self, module_name):
         """A stack of its own for layer 2."""
-        found = super().place(module_name)
-        return replace(found, stack="late") if found and found.layer == 2 else found
+        found = super().places(module_name)
+        return tuple(replace(one, stack="late") if one.layer == 2 else one for one in found)
 
 
 class Across(KDVLP):
     """A family whose one stack looks from one stream at another."""
 
-    def place(self, module_name):
+    def places(self, module_name):
         """Words that look at a picture."""
-        found = super().place(module_name)
-        return Place("words<-picture", "words", "picture", found.layer) if found else None
+        found = super().places(module_name)
+        return tuple(Place("words<-picture", "words", "picture", one.layer) for one in found)
 
 
 class WithoutSpecials(KDVLP):

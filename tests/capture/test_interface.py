@@ -227,6 +227,22 @@ def test_boolean_masks_with_a_bias_hide_keys():
     torch.testing.assert_close(weights, eager[0], atol=1e-5, rtol=0)
 
 
+def test_a_bias_needs_no_mask_beside_it():
+    """It is added to the scores as it is, and every key is allowed."""
+    module = torch.nn.Module()
+    query, key, value = torch.randn(3, 1, 2, 5, 8)
+    bias = torch.randn(1, 2, 5, 5)
+    eager = (query @ key.transpose(2, 3) / 8**0.5 + bias).softmax(dim=-1)
+
+    with capture.recording(module) as recorder:
+        output, _ = interface.attention(module, query, key, value, None, position_bias=bias)
+
+    evaluation = recorder.evaluations[""][0]
+    torch.testing.assert_close(output, (eager @ value).transpose(1, 2), atol=1e-5, rtol=0)
+    torch.testing.assert_close(evaluation.rows(EVERYTHING, EVERYTHING), eager[0], atol=1e-5, rtol=0)
+    assert evaluation.allowed(EVERYTHING).all()
+
+
 def test_attention_sinks_are_refused():
     """A model whose rows do not sum to one is refused rather than shown wrongly."""
     config = transformers.GptOssConfig(
@@ -237,16 +253,6 @@ def test_attention_sinks_are_refused():
 
     with pytest.raises(ModelError, match="attention sinks"):
         model(input_ids=torch.tensor([[5, 6, 7]]))
-
-
-def test_models_that_ignore_the_interface_are_refused():
-    """ViLT accepts any implementation's name and computes attention by itself."""
-    config = transformers.ViltConfig(
-        **models.SIZES, num_attention_heads=4, image_size=64, patch_size=16
-    )
-
-    with pytest.raises(ModelError, match="ViltModel"):
-        capture.attach(transformers.ViltModel(config))
 
 
 def causal_mask(config, attention_mask=None):

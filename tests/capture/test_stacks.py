@@ -1,6 +1,7 @@
 """From a run to the stacks of a trace: layers in order, statistics of the live weights."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -24,9 +25,9 @@ class EagerRows:
         self.n_heads, n_queries, n_keys = weights.shape
         self.query_positions, self.key_positions = np.arange(n_queries), np.arange(n_keys)
 
-    def rows(self, heads, queries):
+    def rows(self, heads, queries, keys):
         """Head x row x key."""
-        return self.weights[heads, queries]
+        return self.weights[heads, queries, keys].clone()
 
     def allowed(self, queries):
         """Row x key."""
@@ -40,17 +41,26 @@ def case(request):
     return models.CASES[request.param]()
 
 
-def place(name):
+def places(name):
     """The layers of the tiny models, as their modules are named."""
     found = re.search(r"layers?\.(\d+)\.(self_attn|attention\.self)$", name)
-    return Place("encoder", "encoder", "encoder", int(found[1])) if found else None
+    return (Place("encoder", "encoder", "encoder", int(found[1])),) if found else ()
+
+
+def gathered(evaluations, where, tables):
+    """The stacks of what was heard."""
+    gathering = capture.Gathering(where, tables)
+    for name, heard in evaluations.items():
+        for evaluation in heard:
+            gathering.hear(name, evaluation)
+    return gathering.stacks()
 
 
 def tokens_of(case, item):
     """Eleven tokens: class, three words, separator, 2 x 3 patches; padding as the model has it."""
     table = random_tokens(n_text=3)
     padding = case.is_padding[item].numpy()
-    return TokenTable(table.texts, table.kinds, table.boxes, table.spans, padding, table.is_unknown)
+    return replace(table, is_padding=padding)
 
 
 @pytest.mark.parametrize("item", [0, 1])
@@ -63,7 +73,7 @@ def test_live_statistics_are_those_of_eager_weights(case, item):
             case.model(**case.inputs)
         tokens = tokens_of(case, item)
         heard = {name: [both[item]] for name, both in recorder.evaluations.items()}
-        stack = capture.stacks(heard, place, {"encoder": tokens})["encoder"]
+        stack = gathered(heard, places, {"encoder": tokens})["encoder"]
         eager = [
             [EagerRows(weights[item].double(), hidden_keys(weights[item]))]
             for weights in case.attentions(outputs)
@@ -89,7 +99,7 @@ def test_layers_stand_in_the_models_order():
         case.model(input_ids=case.inputs["input_ids"][:1])
     heard = dict(reversed(recorder.evaluations.items()))
 
-    stack = capture.stacks(heard, place, {"encoder": tokens_of(case, 0)})["encoder"]
+    stack = gathered(heard, places, {"encoder": tokens_of(case, 0)})["encoder"]
 
     assert stack.layers == (0, 1, 2)
     for layer, name in enumerate(case.modules):
@@ -107,13 +117,13 @@ def test_cross_attention_has_a_stream_on_each_side():
     patches = TokenTable.of([f"patch {i}" for i in range(7)], ["image"] * 7)
     tables = {"decoder": random_tokens(n_text=3), "vision": patches}
 
-    def place_of_two(name):
+    def places_of_two(name):
         layer = int(name.split(".")[1])
         if "encoder_decoder" in name:
-            return Place("decoder<-vision", "decoder", "vision", layer)
-        return Place("decoder", "decoder", "decoder", layer)
+            return (Place("decoder<-vision", "decoder", "vision", layer),)
+        return (Place("decoder", "decoder", "decoder", layer),)
 
-    stacks = capture.stacks(recorder.evaluations, place_of_two, tables)
+    stacks = gathered(recorder.evaluations, places_of_two, tables)
 
     assert stacks["decoder"].weights.shape == (3, 4, 11, 11)
     assert stacks["decoder<-vision"].weights.shape == (3, 4, 11, 7)
@@ -138,7 +148,7 @@ def test_modules_that_do_not_belong_together_are_an_error(misplaced, message):
     tables = dict.fromkeys(("encoder", "vision"), tokens_of(case, 0))
 
     def misplacing(name):
-        return misplaced if name == case.modules[2] else place(name)
+        return (misplaced,) if name == case.modules[2] else places(name)
 
     with pytest.raises(ModelError, match=message):
-        capture.stacks(recorder.evaluations, misplacing, tables)
+        gathered(recorder.evaluations, misplacing, tables)

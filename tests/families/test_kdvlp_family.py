@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from transformers import BatchFeature
 
 from tests import probes
 from tests.checkpoints import MAX_TOKENS, save_kdvlp
+from vl_core.checkpoints import EMBEDDED
 from vl_core.datasets import scenes
 from vl_core.errors import ImageError, TextError
 from vl_core.example import Example
 from vl_core.families.kdvlp import family as kdvlp
-from vl_core.model import EMBEDDED
 
 SIZE = (330, 190)  # not square; 8 x 5 cells whose sides are no whole pixels
 TEXT = "What color is  the Zeppelin, left of a star?"
@@ -20,7 +21,7 @@ TEXT = "What color is  the Zeppelin, left of a star?"
 @pytest.fixture(scope="module")
 def family(tmp_path_factory):
     """A tiny random checkpoint."""
-    return kdvlp.load(save_kdvlp(tmp_path_factory.mktemp("kdvlp")))
+    return kdvlp.load(save_kdvlp(tmp_path_factory.mktemp("kdvlp")), {})
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +91,7 @@ def test_cells_tile_the_original_picture_row_by_row(family, example):
 @pytest.fixture(scope="module")
 def embedded():
     """The model that ships: the geometry of trained weights is the one that is shown."""
-    return kdvlp.load(EMBEDDED)
+    return kdvlp.load(EMBEDDED, {})
 
 
 FIRST_LAYER, LAST_LAYER = "kdvlp.encoder.layers.0", "kdvlp.encoder.layers.5"
@@ -196,9 +197,9 @@ def test_narrow_pictures_are_refused(family):
 
 def test_every_attention_module_has_a_place(family):
     """Layers are counted as in the model; other modules have none."""
-    places = [family.place(name) for name, _ in family.model.named_modules()]
+    names = [name for name, _ in family.model.named_modules()]
+    found = [place for name in names for place in family.places(name)]
 
-    found = [place for place in places if place is not None]
     assert [place.layer for place in found] == [0, 1, 2]
     assert {(place.stack, place.query_stream, place.key_stream) for place in found} == {
         ("encoder", "encoder", "encoder")
@@ -209,7 +210,7 @@ def test_answers_come_with_their_probabilities(family):
     """The likeliest first, as softmax over all answers gives it."""
     logits = torch.tensor([[0.0, 2.0, 1.0, -1.0, -2.0, 0.5]])
 
-    prediction = family.prediction({"answer_logits": logits})
+    prediction = family.prediction(Example(None, "?"), BatchFeature(), {"answer_logits": logits})
 
     weights = np.exp(logits[0].numpy())
     order = ["blue", "yes", "two", "red", "no"]

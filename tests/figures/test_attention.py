@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from tests.builders import random_picture, random_tokens
+from tests.decoders import WHOLE, language_tokens
+from vl_core.attention_matrix import Matrix
 from vl_core.figures import attention
 from vl_core.figures.style import KIND_COLORS
 
@@ -25,6 +27,17 @@ def weights(tokens):
     return np.random.default_rng(2).dirichlet(np.full(len(tokens), 0.5), size=len(tokens))
 
 
+def cells(weights, queries, keys, parts):
+    """The weights of these parts, one cell each."""
+    rows, columns = attention.part_of(queries, parts[0]), attention.part_of(keys, parts[1])
+    return Matrix(weights[np.ix_(rows, columns)], rows, columns)
+
+
+def drawn(weights, tokens, *parts, title="title"):
+    """The figure of a stream that looks at itself."""
+    return attention.matrix(cells(weights, tokens, tokens, parts), tokens, tokens, parts, title)
+
+
 @pytest.mark.parametrize(
     ("parts", "rows", "columns"),
     [
@@ -37,13 +50,13 @@ def weights(tokens):
 )
 def test_a_matrix_has_queries_as_rows_and_keys_as_columns(tokens, weights, parts, rows, columns):
     """Each cell is the weight of its query on its key; padding is left out."""
-    figure = attention.matrix(weights, tokens, tokens, parts, "title")
+    figure = drawn(weights, tokens, *parts)
 
-    cells = figure.data[0].z
-    assert cells.shape == (len(rows), len(columns))
+    found = figure.data[0].z
+    assert found.shape == (len(rows), len(columns))
     for i, query in enumerate(rows):
         for j, key in enumerate(columns):
-            assert cells[i, j] == weights[query, key]
+            assert found[i, j] == weights[query, key]
     assert figure.layout.yaxis.title.text.startswith("looking (queries)")
     assert figure.layout.xaxis.title.text.startswith("looked at (keys)")
     assert figure.layout.yaxis.autorange == "reversed"
@@ -51,26 +64,26 @@ def test_a_matrix_has_queries_as_rows_and_keys_as_columns(tokens, weights, parts
 
 def test_the_scale_of_a_matrix_ends_at_its_largest_weight(tokens, weights):
     """And begins at zero, so that colors can be read as amounts."""
-    drawn = attention.matrix(weights, tokens, tokens, ("text", "image"), "title").data[0]
+    heatmap = drawn(weights, tokens, "text", "image").data[0]
 
-    assert drawn.zmin == 0
-    assert drawn.zmax == weights[1:4, 5:13].max()
+    assert heatmap.zmin == 0
+    assert heatmap.zmax == weights[1:4, 5:13].max()
 
 
 def test_colors_are_none_that_streamlit_replaces(tokens, weights):
     """#000001 to #000016 stand for the theme's colors there; Magma begins with #000004."""
-    drawn = attention.matrix(weights, tokens, tokens, ("all", "all"), "title").data[0]
+    heatmap = drawn(weights, tokens, "all", "all").data[0]
 
-    assert all(color.startswith("rgb(") for _, color in drawn.colorscale)
+    assert all(color.startswith("rgb(") for _, color in heatmap.colorscale)
 
 
 def test_words_that_are_spelled_alike_keep_rows_of_their_own(tokens, weights):
     """An axis would merge equal labels into one row."""
     alike = replace(tokens, texts=tuple("the" if k == "text" else k for k in tokens.kinds))
 
-    drawn = attention.matrix(weights, alike, alike, ("text", "text"), "title").data[0]
+    heatmap = drawn(weights, alike, "text", "text").data[0]
 
-    assert len(set(drawn.y)) == len(set(drawn.x)) == 3
+    assert len(set(heatmap.y)) == len(set(heatmap.x)) == 3
 
 
 def test_long_axes_have_few_labels_at_the_right_places(weights):
@@ -78,7 +91,7 @@ def test_long_axes_have_few_labels_at_the_right_places(weights):
     many = random_tokens(n_text=3, rows=6, columns=9)
     weights = np.full((len(many), len(many)), 1 / len(many))
 
-    figure = attention.matrix(weights, many, many, ("text", "image"), "title")
+    figure = drawn(weights, many, "text", "image")
 
     axis = figure.layout.xaxis
     assert len(axis.tickvals) <= attention.MOST_TICKS
@@ -121,8 +134,47 @@ def test_a_profile_without_a_picture_has_bars_alone(weights):
 
 def test_markup_in_a_word_or_title_is_shown_and_not_obeyed(tokens, weights):
     """Plotly reads tags in its texts, so what looks like one is escaped."""
-    matrix = attention.matrix(weights, tokens, tokens, ("text", "text"), "<b>where</b>")
+    matrix = drawn(weights, tokens, "text", "text", title="<b>where</b>")
 
     assert matrix.layout.title.text == "&lt;b&gt;where&lt;/b&gt;"
     assert matrix.layout.xaxis.ticktext[2] == "&lt;i&gt;red&lt;/i&gt;"
     assert matrix.data[0].y[2] == "4 '&lt;i&gt;red&lt;/i&gt;'"
+
+
+def test_binned_axes_name_the_first_and_the_last_of_a_bin(tokens):
+    """So that a cell says whose mean it is; labels stand at bins."""
+    values = np.array([[0.1, 0.2], [0.3, 0.4]], np.float32)
+    binned = Matrix(values, np.arange(1, 4), np.arange(5, 13), 2, 5)
+
+    figure = attention.matrix(binned, tokens, tokens, ("text", "image"), "title")
+
+    assert figure.data[0].y == ("2 'is' to 3 'the'", "4 '&lt;i&gt;red&lt;/i&gt;'")
+    assert figure.data[0].x == ("6 patch 1, 1 to 10 patch 2, 1", "11 patch 2, 2 to 13 patch 2, 4")
+    assert "mean weight" in figure.data[0].hovertemplate
+    assert figure.layout.xaxis.tickvals == figure.data[0].x
+    assert figure.layout.xaxis.ticktext == ("1, 1", "2, 2")
+
+
+def test_the_profile_of_a_long_text_has_its_strongest_bars(weights):
+    """In the order of the text, and the axis says how many they are."""
+    many = language_tokens(question="word " * 99 + "word")
+    values = np.random.default_rng(0).random(len(many))
+
+    figure = attention.on_picture_and_words(None, None, many, values, "title")
+
+    offered = np.flatnonzero(~many.is_image)
+    strongest = np.sort(offered[np.argsort(-values[offered])[: attention.MOST_BARS]])
+    np.testing.assert_array_equal(figure.data[0].x, values[strongest])
+    assert figure.layout.xaxis2.title.text.endswith(f"strongest of {len(offered)}")
+
+
+def test_the_profile_shows_one_view_of_the_picture():
+    """Patches of the others lie over the same places and would hide them."""
+    tokens = language_tokens()
+    values = np.random.default_rng(0).random(len(tokens))
+
+    picture = np.asarray(random_picture())
+    figure = attention.on_picture_and_words(picture, (60, 32), tokens, values, "title", WHOLE)
+
+    marks = next(trace for trace in figure.data if trace.type == "scatter")
+    np.testing.assert_array_equal(marks.marker.color, values[2:8])

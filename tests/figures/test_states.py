@@ -5,16 +5,18 @@ import pytest
 
 from vl_core.figures import states
 from vl_core.figures.style import KIND_COLORS, KIND_MARKS
+from vl_core.trace import TokenTable
 
-KINDS = ("special", "text", "text", "special", "image", "image", "image")
-TEXTS = ("[CLS]", "red", "<b>star</b>", "[SEP]", "patch 1, 1", "patch 1, 2", "patch 2, 1")
+KINDS = ("special", "text", "text", "special", "image", "image", "image", "placeless", "answer")
+PATCHES = ("patch 1, 1", "patch 1, 2", "patch 2, 1")
+TEXTS = ("[CLS]", "red", "<b>star</b>", "[SEP]", *PATCHES, "query", "yes")
 
 
 @pytest.fixture
 def points():
-    """Three states of seven tokens; each state is twice as wide as the one before."""
+    """Three states of nine tokens; each state is twice as wide as the one before."""
     rng = np.random.default_rng(3)
-    return rng.normal(size=(3, 7, 2)) * np.array([1, 2, 4])[:, None, None]
+    return rng.normal(size=(3, 9, 2)) * np.array([1, 2, 4])[:, None, None]
 
 
 def test_states_are_named_embeddings_and_after_each_layer():
@@ -31,16 +33,32 @@ def test_each_frame_holds_the_points_of_its_state_by_kind(points):
     for state, frame in enumerate(figure.frames):
         shown = {marks.name: np.stack([marks.x, marks.y], axis=1) for marks in frame.data}
         for kind, name in states.KIND_NAMES.items():
-            wanted = [points[state, i] for i in range(7) if KINDS[i] == kind]
+            wanted = [points[state, i] for i in range(9) if KINDS[i] == kind]
             np.testing.assert_allclose(shown[name], wanted)
 
 
 def test_color_and_mark_both_tell_the_kind(points):
-    """No kind shares its color or its mark with another."""
+    """No kind shares its mark with another, and its color only within the image."""
     figure = states.scatter(points, TEXTS, KINDS, "PCA")
 
     looks = [(marks.marker.color, marks.marker.symbol) for marks in figure.data]
     assert looks == [(KIND_COLORS[kind], KIND_MARKS[kind]) for kind in states.KIND_NAMES]
+    assert len({mark for _, mark in looks}) == len(looks)
+    assert len({color for color, _ in looks}) == len(looks) - 1
+
+
+def test_what_a_model_says_and_what_has_no_place_have_marks_of_their_own():
+    """Generated tokens, whatever they are; tokens of the image without a box."""
+    boxes = np.full((5, 4), np.nan)
+    boxes[1] = 0, 0, 5, 5
+    tokens = TokenTable.of(
+        ["what", "patch", "query", "red", "</s>"],
+        ["text", "image", "image", "text", "special"],
+        boxes,
+        is_generated=np.array([False, False, False, True, True]),
+    )
+
+    assert states.mark_kinds(tokens) == ("text", "image", "placeless", "answer", "answer")
 
 
 def test_a_kind_without_tokens_is_not_drawn(points):
@@ -49,7 +67,9 @@ def test_a_kind_without_tokens_is_not_drawn(points):
 
     figure = states.scatter(points, TEXTS, kinds, "PCA")
 
-    assert [marks.name for marks in figure.data] == ["words", "special tokens"]
+    assert [marks.name for marks in figure.data] == [
+        name for kind, name in states.KIND_NAMES.items() if kind != "image"
+    ]
 
 
 def test_markup_in_a_word_is_shown_and_not_obeyed(points):

@@ -29,9 +29,9 @@ class GivenRows:
         """How many heads there are."""
         return len(self.weights)
 
-    def rows(self, heads, queries):
+    def rows(self, heads, queries, keys):
         """The chosen weights."""
-        return torch.from_numpy(self.weights)[heads, queries]
+        return torch.from_numpy(self.weights)[heads, queries, keys].clone()
 
     def allowed(self, queries):
         """The chosen rows of the mask."""
@@ -214,6 +214,18 @@ def image_to_other_image():
     return case(everything(one, other), one, other)
 
 
+def many_specials():
+    """More special tokens than are set against the others one by one, between the patches too."""
+    tokens = random_tokens(5, 4, 5)
+    kinds = list(tokens.kinds)
+    for place in range(len(kinds) - 20, len(kinds), 2):
+        kinds[place] = "special"
+    for place in (1, 3, 5):
+        kinds[place] = "special"
+    tokens = TokenTable.of(tokens.texts, kinds, tokens.boxes, tokens.spans)
+    return case(np.tri(len(tokens), dtype=bool), tokens)
+
+
 def masked_rows():
     """A word and a patch that may look at nothing at all."""
     tokens = random_tokens(5, 2, 3)
@@ -268,6 +280,7 @@ MAKERS: dict[str, Callable[[], Case]] = {
         cross,
         cross_back,
         image_to_other_image,
+        many_specials,
         masked_rows,
         sinks,
         patch_without_place,

@@ -1,24 +1,34 @@
-"""A page with nothing but the linked view, for its browser tests."""
+"""A page with nothing but the linked view, for its browser tests.
+
+The address may name one of SUBJECTS, and ask for slow runs.
+"""
 
 import time
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import streamlit as st
 
 from pages.shared.components.linked_view import linked_view
 from pages.shared.selection import Selection
-from tests.builders import random_example, random_stack, random_tokens
-from vl_core.trace import Stack, TokenTable
+from tests.builders import random_example, random_stack, random_tokens, random_two_stream_trace
+from tests.decoders import decoder_trace
+from vl_core.structure import can_predict
+from vl_core.trace import Stack, TokenTable, Trace, TracedExample
 
-START = {"layer": 1, "all_layers": False, "head": 2, "direction": "looks_at", "tokens": (4,)}
-BY_PYTHON = {
-    "layer": 2,
+NOTHING = {
+    "layer": 0,
     "all_layers": False,
-    "head": None,
-    "direction": "looked_at_by",
-    "tokens": (1, 9),
+    "head": 0,
+    "direction": "looks_at",
+    "position": "predicts",
+    "picture_view": "",
+    "tokens": (),
+    "keys": (),
 }
+START = NOTHING | {"layer": 1, "head": 2, "tokens": (4,)}
+BY_PYTHON = NOTHING | {"layer": 2, "head": None, "direction": "looked_at_by", "tokens": (1, 9)}
 SLOW = 0.8  # seconds of a run when the address asks for it: longer than a visitor's next click
 
 
@@ -34,6 +44,48 @@ def stack() -> Stack:
     return random_stack(5, queries=tokens())
 
 
+def long_trace() -> Trace:
+    """A decoder of 2,000 tokens with 24 heads, which share 8 sets of keys."""
+    return decoder_trace(
+        whole=(20, 26),
+        tiles=(30, 40),
+        question="is the red star left of it " * 35 + "?",
+        layers=2,
+        heads=24,
+        key_heads=8,
+        dim=64,
+        size=(640, 480),
+    )
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What the view is shown with."""
+
+    example: TracedExample
+    stack: Stack
+    start: dict[str, Any]
+    offers_position: bool = False
+
+
+def part(make: Callable[[], Trace], name: str, **start: object) -> Subject:
+    """One stack of a trace."""
+    trace = make()
+    shown = trace.stacks[name]
+    return Subject(trace.example, shown, NOTHING | start, can_predict(trace, shown))
+
+
+SUBJECTS: dict[str, Callable[[], Subject]] = {
+    "": lambda: Subject(random_example(), stack(), START),
+    "across": lambda: part(decoder_trace, "language<-vision"),
+    "tower": lambda: part(decoder_trace, "vision"),
+    "decoder": lambda: part(decoder_trace, "language"),
+    "windows": lambda: part(random_two_stream_trace, "vision"),
+    "text": lambda: part(random_two_stream_trace, "language"),
+    "long": lambda: part(long_trace, "language", tokens=(1760,)),
+}
+
+
 def choose(choice: dict[str, Any]) -> None:
     """What a page does with a choice: keep it."""
     st.session_state["choice"] = choice
@@ -43,8 +95,17 @@ def main() -> None:
     """Draw the view, what Python has heard, and a button by which Python chooses."""
     if "slow" in st.query_params:
         time.sleep(SLOW)
-    now = st.session_state.setdefault("choice", START)
-    linked_view("alone", random_example(), stack(), Selection("encoder", **now), choose)
+    name = st.query_params.get("subject", "")
+    shown = SUBJECTS[name]()
+    now = st.session_state.setdefault("choice", shown.start)
+    linked_view(
+        f"alone{name}",
+        shown.example,
+        shown.stack,
+        Selection(shown.stack.name, **now),
+        choose,
+        offers_position=shown.offers_position,
+    )
     st.session_state["runs"] = st.session_state.get("runs", 0) + 1
     st.text(f"heard {now}")
     st.text(f"run {st.session_state['runs']}")

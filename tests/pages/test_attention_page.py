@@ -1,18 +1,40 @@
-"""The attention page: what it sends to the linked view, its matrices, its words."""
+"""The attention page: what it sends to the linked view, its matrices, its words; for any model."""
 
 import base64
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.shared import session
-from pages.shared.components import linked_view
+from pages.shared.components.linked_view import delivery
 from tests.browser import ROOT
 from tests.builders import random_trace
+from tests.decoders import decoder_trace
+from tests.pages.sent import blobs, view
+from vl_core import attention_tables
+from vl_core.attention_matrix import MOST
+from vl_core.trace import KeptNothing, Trace
 
 CLS, IS, THE, RED, STAR, SEP = range(6)
+
+
+@pytest.fixture
+def open_on(monkeypatch):
+    """The page, opened on a trace; the model is left alone and nothing is remembered."""
+
+    def opened(trace: Trace) -> AppTest:
+        monkeypatch.setattr(session, "_worked_example", lambda: ("random", trace))
+        monkeypatch.setattr(session, "warm_up", lambda: None)
+        session._results.clear()
+        app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=120)
+        app.switch_page("pages/attention.py")
+        return app
+
+    yield opened
+    session._results.clear()
 
 
 @pytest.fixture
@@ -22,21 +44,15 @@ def trace():
 
 
 @pytest.fixture
-def app(trace, monkeypatch):
-    """The page, opened on that trace; the model is left alone and nothing is remembered."""
-    monkeypatch.setattr(session, "_worked_example", lambda: ("random", trace))
-    monkeypatch.setattr(session, "warm_up", lambda: None)
-    session._results.clear()
-    opened = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=120)
-    opened.switch_page("pages/attention.py")
-    yield opened
-    session._results.clear()
+def app(trace, open_on):
+    """The page, opened on that trace."""
+    return open_on(trace)
 
 
-def view(app):
-    """The small message to the linked view."""
-    messages = [c.proto for c in app.get("bidi_component")]
-    return next(json.loads(m.json) for m in messages if m.component_name == "vl_linked_view")
+@pytest.fixture
+def decoder(open_on):
+    """The page, opened on a decoder with a tower and a view from one to the other."""
+    return open_on(decoder_trace())
 
 
 def matrix(app):
@@ -47,24 +63,34 @@ def matrix(app):
     return figure["layout"]["title"]["text"], values.reshape(*map(int, cells["shape"].split(",")))
 
 
+def said(app):
+    """All captions and notes of the page."""
+    return " ".join(block.value for block in [*app.main.caption, *app.main.info])
+
+
 def test_the_view_is_given_the_tokens_and_the_shared_selection(app):
     """Names, kinds, boxes and unknown words, and what all pages have selected."""
     app.session_state["selection"] = {"layer": 2, "head": None, "tokens": (RED, 7)}
     app.run()
 
-    sent = view(app)
     assert not app.exception
-    assert sent["labels"][STAR] == "'star'"
-    assert sent["labels"][-1] == "patch 2, 3"
-    assert sent["boxes"][STAR] is None
-    assert sent["boxes"][-1] == [40, 16, 60, 32]
+    sent = view(app)
+    tokens = json.loads(blobs(app)[sent["tokensKey"]])["queries"]
+    assert tokens["labels"][STAR] == "'star'"
+    assert tokens["labels"][-1] == "patch 2, 3"
+    assert tokens["boxes"][STAR] is None
+    assert tokens["boxes"][-1] == [40, 16, 60, 32]
     assert sent["selection"] == {
         "layer": 2,
         "allLayers": False,
         "head": None,
         "direction": "looks_at",
+        "position": "predicts",
+        "view": "",
         "tokens": [RED, 7],
+        "keys": [],
     }
+    assert sent["offersPosition"] is False
 
 
 def test_the_matrix_is_that_of_the_selected_layer_and_head(app, trace):
@@ -101,7 +127,7 @@ def test_the_mean_over_layers_is_part_of_the_shared_selection(app, trace):
 
 def test_a_trace_too_large_for_the_browser_shows_its_layer_instead_of_the_mean(app, monkeypatch):
     """A link may ask for the mean over layers that the browser has not got; all parts agree."""
-    monkeypatch.setattr(linked_view, "WHOLE_BYTES", 100)
+    monkeypatch.setattr(delivery, "WHOLE_BYTES", 100)
     app.session_state["selection"] = {"layer": 1, "all_layers": True, "head": 3}
     app.run()
     assert view(app)["selection"]["allLayers"] is False
@@ -115,5 +141,136 @@ def test_the_page_says_what_rows_and_columns_are_and_that_attention_is_no_cause(
     text = " ".join(block.value for block in app.markdown)
     assert "adds up to 100 %" in " ".join(text.split())
     assert "not cause" in text
+    assert "two positions" not in text
     names = [button.proto.label for button in app.get("download_button")]
     assert names == ["Data (CSV)", "Data (NPZ)", "Figure (HTML)"]
+
+
+def test_a_single_stack_needs_no_chooser(app):
+    """There is nothing to choose from."""
+    app.run()
+    assert not [box for box in app.main.selectbox if box.key == "attention_stack"]
+
+
+def test_of_several_stacks_one_is_chosen(decoder):
+    """Each is called by who looks at what; its own tokens and layers come with it."""
+    decoder.run()
+    chooser = decoder.main.selectbox(key="attention_stack")
+    assert chooser.options == ["Language", "Vision", "Language looking at vision"]
+    assert view(decoder)["version"] == "random/language"
+
+    chooser.set_value("language<-vision").run()
+    assert not decoder.exception
+    assert view(decoder)["version"] == "random/language<-vision"
+    assert view(decoder)["layerNumbers"] == [1, 4]
+    assert decoder.query_params["stack"] == "language<-vision"
+    offered = decoder.segmented_control(key="matrix").options
+    assert offered == ["words at patches", "all tokens"]
+
+    decoder.main.selectbox(key="attention_stack").set_value("vision").run()
+    assert not decoder.exception
+    assert decoder.segmented_control(key="matrix").options == ["patches at patches", "all tokens"]
+    assert view(decoder)["selection"]["tokens"] == [7]  # the patch in the middle
+
+
+def test_a_causal_model_says_that_patches_cannot_look_at_later_words(decoder):
+    """Above the view, and in place of an empty matrix."""
+    decoder.run()
+    sentence = "patches cannot look at words. That share is zero in every layer and head."
+    assert sentence in said(decoder)
+    assert matrix(decoder)[0] == "Words at patches: layer 1, head 1"
+
+    decoder.segmented_control(key="matrix").set_value("patches at words").run()
+    assert not decoder.get("plotly_chart")
+    assert sentence in decoder.main.info[0].value
+
+
+def test_a_model_that_looks_everywhere_says_nothing_of_the_kind(app):
+    """No mask, no sentence."""
+    app.run()
+    assert "cannot look" not in said(app)
+
+
+def test_positions_are_offered_where_an_answer_was_written(decoder):
+    """And explained; the choice is kept in the address."""
+    decoder.run()
+    text = " ".join(block.value for block in decoder.markdown)
+    assert view(decoder)["offersPosition"] is True
+    assert "two positions" in text
+    assert "position" not in decoder.query_params
+
+    decoder.session_state["selection"] = {"position": "reads", "picture_view": "tiles"}
+    decoder.run()
+    assert view(decoder)["selection"]["position"] == "reads"
+    assert decoder.query_params["position"] == "reads"
+    assert decoder.query_params["picture_view"] == "tiles"
+
+
+def test_long_streams_are_shown_in_bins_and_nothing_of_their_square_is_formed(open_on):
+    """The size of a bin is said, and what a file does not hold."""
+    app = open_on(
+        decoder_trace(whole=(20, 26), tiles=(30, 40), heads=8, dim=16, layers=2, size=(640, 480))
+    )
+    app.session_state["selection"] = {"head": None}
+    app.run()
+    app.segmented_control(key="matrix").set_value("all tokens").run()
+
+    _, cells = matrix(app)
+    assert max(cells.shape) <= MOST
+    assert "mean weight of up to 3 queries × 3 keys" in said(app)
+    assert "holds the weights of layer 1, mean of all heads alone" in said(app)
+    assert max(map(len, blobs(app).values()), default=0) < 2**20
+
+
+def test_downloads_hold_what_the_view_shows(decoder, monkeypatch):
+    """The mean of the pinned words of the answer, each at the position that predicts it."""
+    trace = decoder_trace()
+    stack = trace.stacks["language"]
+    words = np.flatnonzero(stack.queries.is_generated)[:2]
+    made = {}
+    monkeypatch.setattr("pages.shared.layout.downloads", lambda _, **offers: made.update(offers))
+    decoder.session_state["selection"] = {
+        "layer": 2,
+        "head": 4,
+        "tokens": tuple(words.tolist()),
+        "picture_view": "tiles",
+    }
+    decoder.run()
+    assert not decoder.exception
+
+    wanted = stack.weights[2, 4][words - 1].mean(axis=0)
+    lines = made["csv"]().splitlines()[1:]
+    found = [float(line.rsplit(",", 1)[1]) for line in lines]
+    np.testing.assert_allclose(found, wanted, atol=1e-6)
+    arrays = made["npz"]()
+    np.testing.assert_allclose(arrays["profile"], wanted, atol=1e-6)
+    np.testing.assert_allclose(arrays["weights"], stack.weights[2], atol=1e-6)
+    title = made["figure"]().layout.title.text
+    assert "the position that predicts 'a', 'red'" in title
+    assert "tiles" in title
+
+
+def test_a_file_that_would_be_too_large_is_said_to_hold_less(decoder, monkeypatch):
+    """Down to what is on show."""
+    monkeypatch.setattr(attention_tables, "BUDGET", 100)
+    decoder.run()
+    assert "holds the values on show alone" in said(decoder)
+
+
+def test_attention_that_was_not_kept_is_no_error(open_on):
+    """The page says why and where to look; the other stacks can be chosen."""
+    trace = decoder_trace()
+    stack = trace.stacks["language"]
+    blocks = tuple(
+        tuple(replace(b, kept=KeptNothing(b.kept.shape, b.kept.mask)) for b in layer)
+        for layer in stack.blocks
+    )
+    bare = replace(stack, blocks=blocks)
+    app = open_on(replace(trace, stacks=dict(trace.stacks) | {"language": bare}))
+    app.run()
+
+    assert not app.exception
+    assert not app.main.error
+    assert "was not kept" in said(app)
+    app.main.selectbox(key="attention_stack").set_value("vision").run()
+    assert view(app)["version"] == "random/vision"

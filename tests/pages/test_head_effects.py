@@ -2,7 +2,7 @@
 
 import csv
 import io
-import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,6 +14,7 @@ from pages.shared import head_effects, requests, session
 from pages.shared.measured import with_columns
 from tests.browser import ROOT
 from tests.builders import random_trace
+from tests.packed import head_map_of
 from vl_core import findings
 from vl_core.attribution import ablation
 from vl_core.datasets.gallery import GALLERY
@@ -34,6 +35,8 @@ def page(monkeypatch, tmp_path):
 
     def opened(effects=EFFECTS, found=FOUND, kind="count", **link) -> AppTest:
         shown = random_trace()
+        own = replace(shown.provenance, model_id=head_effects.MEASURED_MODEL)
+        shown = replace(shown, provenance=own)
         means = tmp_path / "means"
         means.touch()
         monkeypatch.setattr(session, "_shown", lambda: (f"trace {id(shown)}", shown))
@@ -52,12 +55,6 @@ def page(monkeypatch, tmp_path):
     return opened
 
 
-def sent(app):
-    """What the head map was given."""
-    [component] = app.get("bidi_component")
-    return json.loads(component.proto.json)
-
-
 def said(app):
     """All text on the page, as a reader sees it."""
     kinds = ("markdown", "caption", "info")
@@ -69,7 +66,7 @@ def test_the_effect_on_this_question_is_shown_around_zero_in_nats(page):
     """With what is done and what follows said below; a strong head stands first in the list."""
     app = page(statistic=head_effects.THIS_QUESTION)
 
-    shown = sent(app)
+    shown = head_map_of(app)
     assert np.array(shown["values"]) == pytest.approx(EFFECTS.change)
     assert shown["unit"] == "nats"
     assert shown["low"] == -shown["high"] == -np.abs(EFFECTS.change).max()
@@ -93,14 +90,15 @@ def test_the_panel_says_whether_the_answer_changes(page, place, sentence):
     app = page(statistic=head_effects.THIS_QUESTION, **link)
 
     assert sentence in said(app)
-    assert sentence in sent(app)["hints"][layer][head]
+    shown = head_map_of(app)
+    assert shown["sentences"][shown["which"][0, layer, head]] == sentence
 
 
 @pytest.mark.parametrize("key", head_effects.NAMES)
 def test_effects_have_z_scores_but_no_change_and_no_special_tokens_to_leave_out(page, key):
     """They are about one answer; views that make no sense of them are not offered."""
     app = page(statistic=key, view="z")
-    assert np.array(sent(app)["values"]) == pytest.approx(views.z_scores(CHANGE))
+    assert np.array(head_map_of(app)["values"]) == pytest.approx(views.z_scores(CHANGE))
     assert app.toggle(key="heads_specials").disabled
     assert "Change" not in app.segmented_control(key="heads_view").options
 
@@ -112,15 +110,15 @@ def test_next_to_nothing_stays_pale(page):
     """Else the greatest of fifteen tiny numbers would look like a finding."""
     tiny = SimpleNamespace(answer="yes", change=1e-5 * CHANGE, flips=CHANGE > 1)
 
-    assert sent(page(tiny, statistic=head_effects.THIS_QUESTION))["high"] == 0.1
+    assert head_map_of(page(tiny, statistic=head_effects.THIS_QUESTION))["high"] == 0.1
 
 
 def test_the_effect_on_questions_of_the_type_is_in_points_with_its_interval(page):
     """The share of right answers, times a hundred."""
     app = page(statistic=head_effects.THIS_TYPE, layer="2", head="3")
 
-    assert np.array(sent(app)["values"]) == pytest.approx(100 * CHANGE)
-    assert sent(app)["unit"] == "points of accuracy"
+    assert np.array(head_map_of(app)["values"]) == pytest.approx(100 * CHANGE)
+    assert head_map_of(app)["unit"] == "points of accuracy"
     low, high = (head_effects.points(ends[1, 2]) for ends in (FOUND.low, FOUND.high))
     assert f"95 %: {low} to {high}" in said(app)
     assert "on 200 questions of this type (count)" in said(app)
@@ -157,7 +155,7 @@ def test_effects_that_are_not_known_say_why(page, options, statistic, sentence):
     """All cells are missing, and nothing is said of the head beside them."""
     app = page(**options, statistic=statistic)
 
-    assert {value for row in sent(app)["values"] for value in row} == {None}
+    assert np.isnan(head_map_of(app)["values"]).all()
     assert sentence in said(app)
     if "effects" not in options:
         assert "Taken out" not in said(app)
@@ -224,4 +222,4 @@ def test_each_head_of_the_embedded_model_can_be_taken_out_from_the_page(monkeypa
     assert not app.exception
     assert not app.error
     expected = ablation.head_effects(model, GALLERY[1].example(), means)
-    assert np.array(sent(app)["values"]) == pytest.approx(expected.change, abs=1e-4)
+    assert np.array(head_map_of(app)["values"]) == pytest.approx(expected.change, abs=1e-4)

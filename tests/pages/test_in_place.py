@@ -16,6 +16,7 @@ from pages.shared.layout import said_about_example
 from pages.shared.requests import BLANK, Request
 from tests.browser import ROOT
 from tests.builders import random_picture, random_trace
+from tests.packed import head_map_of
 from vl_core import head_stats
 from vl_core.errors import ImageError, TextError
 from vl_core.findings import EMBEDDED
@@ -234,13 +235,14 @@ def test_the_change_is_the_pictures_number_minus_the_other_and_picks_a_blank_one
         )
         for name in ("", BLANK)
     )
-    shown = sent(app, "head_map")
+    shown = head_map_of(app)
     assert not app.exception
-    assert np.array(shown["values"], float) == pytest.approx(own - blank, abs=1e-3)
+    assert shown["values"] == pytest.approx(own - blank, abs=1e-3)
     assert shown["low"] == -shown["high"]
     assert shown["unit"] == "share of image attention, own picture − blank"
     assert (app.query_params["view"], app.query_params["instead"]) == ("change", BLANK)
-    assert any(" own, " in line for line in shown["hints"][0][0])
+    assert shown["sentences"] == ["{0} own, {1} in its place"]
+    assert shown["notes"] == pytest.approx(np.stack([own, blank]), abs=1e-3)
 
     press(app, "Show the picture itself")
     assert app.query_params["view"] == "raw"
@@ -252,7 +254,7 @@ def test_a_change_that_has_no_meaning_says_why(app):
     app.run()
     app.switch_page("pages/heads.py").run()
 
-    assert {value for row in sent(app, "head_map")["values"] for value in row} == {None}
+    assert np.isnan(head_map_of(app)["values"]).all()
     assert "no value on the picture of “Looking for a red star”" in said(app)
 
 

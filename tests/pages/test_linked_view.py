@@ -8,9 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
-from streamlit.testing.v1 import AppTest
 
-from pages.shared.components import linked_view
 from tests.browser import ROOT, complaints, served, settled
 from tests.pages import linked_view_alone as alone
 from vl_core.token_attention import token_names
@@ -94,14 +92,13 @@ def printed(page: Page, place: str) -> float:
 
 
 def squeeze(page: Page, kind: str) -> None:
-    """Give all keys of a kind next to nothing, in the bytes that the browser has of layer 2."""
+    """Give all keys of a kind next to nothing, in the bytes that the browser has of the head."""
     keys = list(range(FIRST_PATCH, LAST_PATCH + 1)) if kind == "image" else WORDS
     page.evaluate(
         """keys => {
-          const blob = globalThis.__vl.blobs.get("alone/encoder/1");
-          const rows = 5 * 13;
-          const codes = new Uint16Array(blob.buffer, blob.byteOffset + 4 * rows, rows * 13);
-          for (let row = 0; row < rows; row++) for (const key of keys) codes[13 * row + key] = 1;
+          const blob = globalThis.__vl.blobs.get("alone/encoder/1/h2");
+          const codes = new Uint16Array(blob.buffer, blob.byteOffset + 4 + 4 * 13, 13 * 13);
+          for (let row = 0; row < 13; row++) for (const key of keys) codes[13 * row + key] = 1;
         }""",
         keys,
     )
@@ -457,35 +454,3 @@ def test_narrow_windows_show_everything_without_scrolling_sideways(page, width):
         ".map(part => part.getBoundingClientRect().right))"
     )
     assert widest <= width
-
-
-def messages(test: AppTest) -> list[bytes]:
-    """What is sent to the browser's store in this run."""
-    found = [element.proto for element in test.get("bidi_component")]
-    return [bytes(proto.bytes) for proto in found if proto.component_name == "vl_blob_store"]
-
-
-def test_bytes_are_sent_once_the_selected_layer_first():
-    """The first run sends all layers and the picture, the second nothing."""
-    test = AppTest.from_file(alone.__file__, default_timeout=60).run()
-    assert not test.exception
-    sent = messages(test)
-    assert b'"alone/encoder/1"' in sent[0]
-    for name in ("encoder/0", "encoder/2", "picture"):
-        assert b'"alone/%s"' % name.encode() in sent[1]
-
-    assert messages(test.run()) == []
-
-
-def test_of_a_large_trace_only_the_selected_layer_is_sent(monkeypatch):
-    """Beyond the limit the browser gets one layer, and is told that it has not got them all."""
-    monkeypatch.setattr(linked_view, "WHOLE_BYTES", 2 * 3 * 5 * 13 * 13 - 1)
-    test = AppTest.from_file(alone.__file__, default_timeout=60).run()
-    everything = b"".join(messages(test))
-    assert b'"alone/encoder/1"' in everything
-    assert b'"alone/encoder/0"' not in everything
-    assert not linked_view.is_whole(alone.stack())
-    view = [
-        e.proto for e in test.get("bidi_component") if e.proto.component_name == "vl_linked_view"
-    ]
-    assert '"isWhole":false' in view[0].json.replace(" ", "")

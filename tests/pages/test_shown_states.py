@@ -6,6 +6,7 @@ import io
 import numpy as np
 import pytest
 
+from pages.shared.components.state_map import Nearest
 from pages.shared.shown_states import LISTED, ShownStates
 from tests.builders import random_stream, random_tokens
 from vl_core.neighbours import modality_gap
@@ -31,7 +32,7 @@ def test_padding_is_not_shown(shown):
     assert len(shown.positions) == len(shown.stream.tokens) - PADDING
     assert "[PAD]" not in shown.texts
     np.testing.assert_array_equal(
-        shown.states, shown.stream.hidden_states[:, : len(shown.positions)]
+        list(shown.states), shown.stream.hidden_states[:, : len(shown.positions)]
     )
     assert [kind == "text" for kind in shown.kinds] == list(shown.is_text)
     assert [kind == "image" for kind in shown.kinds] == list(shown.is_image)
@@ -66,7 +67,7 @@ def test_a_kind_with_few_tokens_leaves_the_rest_of_the_list_empty(shown):
 
 def test_the_table_names_states_and_neighbours_in_words(shown):
     """One row for each state; each neighbour with its cosine, patches by row and column alone."""
-    table = shown.nearest_table(2)
+    table = shown.nearest_table(shown.nearest_to(2))
 
     assert table["Hidden state"] == shown.names
     marks, cosines = shown.nearest(np.array([2]))
@@ -77,12 +78,11 @@ def test_the_table_names_states_and_neighbours_in_words(shown):
     assert number == pytest.approx(cosines[0, 3, 1, 0], abs=0.006)
 
 
-def test_a_cosine_of_next_to_nothing_has_no_sign(shown, monkeypatch):
+def test_a_cosine_of_next_to_nothing_has_no_sign(shown):
     """It is neither less nor more than 0.00."""
-    found = np.full((1, 4, 2, 3), 5), np.full((1, 4, 2, 3), -0.004, np.float32)
-    monkeypatch.setattr(ShownStates, "nearest", lambda *_: found)
+    near = Nearest(1, np.full((4, 2, 3), 5), np.full((4, 2, 3), -0.004, np.float32))
 
-    assert set(shown.nearest_table(1)["Nearest words"]) == {
+    assert set(shown.nearest_table(near)["Nearest words"]) == {
         "  ·  ".join(["[SEP]\N{NO-BREAK SPACE}(0.00)"] * 3)
     }
 
@@ -118,5 +118,5 @@ def test_the_arrays_hold_hidden_states_only_when_wanted(shown):
     whole = shown.arrays(points, gap, with_states=True)
     for name in ("silhouette", "mixing", "distance"):
         np.testing.assert_array_equal(whole[name], getattr(gap, name))
-    np.testing.assert_array_equal(whole["hidden_states"], shown.states)
+    np.testing.assert_array_equal(whole["hidden_states"], list(shown.states))
     assert list(whole["tokens"]) == list(shown.texts)

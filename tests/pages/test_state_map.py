@@ -1,6 +1,6 @@
 """The map of hidden states, alone on a page: its blob, pointer, keyboard, and talk with Python."""
 
-import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from pages.shared.components.state_map import encoded
 from tests.browser import ROOT, complaints, served, settled
+from tests.packed import unpacked
 from tests.pages import state_map_alone as alone
 
 browser = pytest.mark.browser
@@ -50,22 +51,37 @@ def test_the_blob_holds_every_array_where_its_header_says():
     """Reading the parts at the header's places gives back points, boxes, neighbours, cosines."""
     shown = alone.shown()
     blob = encoded(shown)
-    length = int.from_bytes(blob[:4], "little")
-    header = json.loads(blob[4 : 4 + length])
+    header, part = unpacked(blob)
 
-    def part(name, dtype, shape):
-        start, size = header["parts"][name]
-        return np.frombuffer(blob[start : start + size], dtype).reshape(shape)
-
-    np.testing.assert_allclose(part("points", "<f4", shown.points.shape), shown.points, atol=1e-6)
-    np.testing.assert_array_equal(part("boxes", "<f4", (10, 4)), alone.tokens().boxes)
-    marks = part("neighbours", "<u2", shown.neighbours.shape).astype(int)
+    edges = np.array(header["edges"])[:, None]
+    steps = part("points", "<u2").reshape(shown.points.shape)
+    points = steps / 65535 * edges[..., 2:] + edges[..., :2]
+    np.testing.assert_allclose(points, shown.points, atol=2e-5)
+    assert [header["kindNames"][kind] for kind in part("kinds", "u1")] == list(alone.KINDS)
+    np.testing.assert_array_equal(part("positions", "<u4"), shown.positions)
+    boxes = part("boxes", "<f4").reshape(10, 4)
+    np.testing.assert_array_equal(boxes, alone.tokens().boxes)
+    marks = part("neighbours", "<u2").reshape(shown.neighbours.shape).astype(int)
     np.testing.assert_array_equal(np.where(marks == 65535, -1, marks), shown.neighbours)
-    cosines = part("similarities", "<i2", shown.neighbours.shape) / 32767
+    cosines = part("similarities", "<i2").reshape(shown.neighbours.shape) / 32767
     np.testing.assert_allclose(cosines, shown.similarities, atol=2e-5)
     start, size = header["parts"]["picture"]
     assert start + size == len(blob)
     assert blob[start : start + 2] == b"\xff\xd8"  # a JPEG begins so
+
+
+@pytest.mark.parametrize("shares_scale", [True, False])
+def test_points_keep_their_places_to_a_fraction_of_a_pixel(shares_scale):
+    """Whatever the size and place of a state, also where nothing tells its tokens apart."""
+    shown = alone.shown()
+    points = shown.points * np.array([1, 1000, 0, 0.01])[:, None, None] + [7, -5]
+
+    header, part = unpacked(encoded(replace(shown, points=points, shares_scale=shares_scale)))
+
+    edges = np.array(header["edges"])[:, None]
+    steps = part("points", "<u2").reshape(points.shape)
+    found = steps / 65535 * edges[..., 2:] + edges[..., :2]
+    assert (np.abs(found - points) <= edges[..., 2:] / 1e5).all()
 
 
 @browser

@@ -307,7 +307,7 @@ def test_another_version_is_refused(tmp_path):
     """The message gives the file's version and ours."""
     random_trace().save(tmp_path / "a")
     with_metadata(tmp_path / "a", {"version": "99"})
-    with pytest.raises(TraceError, match="has format version 99, this program reads 2"):
+    with pytest.raises(TraceError, match="has format version 99, this program reads 3"):
         Trace.load(tmp_path / "a")
 
 

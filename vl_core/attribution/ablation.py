@@ -16,16 +16,17 @@ from jaxtyping import Bool, Float, Float32, Int
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 from torch import Tensor
+from transformers import BatchFeature
 
 from vl_core import capture
 from vl_core.arrays import HeadMap
-from vl_core.attribution.self_attention import Inputs, SelfAttention
+from vl_core.attribution.self_attention import SelfAttention
 from vl_core.errors import EmptySelectionError, ModelError
 from vl_core.example import Example
+from vl_core.frozen import freeze, own
 from vl_core.head_stats.tables import class_token
 from vl_core.model import Model
 from vl_core.trace import TokenTable
-from vl_core.trace.frozen import freeze, own
 
 ROLES = ("class", "special", "text", "image")
 FORMAT = "vl-interpret-head-means"
@@ -129,7 +130,7 @@ def head_means(model: Model, examples: Iterable[Example]) -> HeadMeans:
 
 
 def _attention_outputs(
-    stack: SelfAttention, inputs: Inputs
+    stack: SelfAttention, inputs: BatchFeature
 ) -> Float[Tensor, "layer token head dim"]:
     """What every head says to every token of the one sequence."""
     heard: dict[str, Tensor] = {}
@@ -252,7 +253,7 @@ def head_effects(model: Model, example: Example, means: HeadMeans) -> HeadEffect
     role = torch.from_numpy(roles(tokens))
     step = int(np.clip(MOST_TOKENS // len(tokens), 2, MOST_SEQUENCES)) - 1
     parts = [
-        _changes(stack, inputs, role, every[start : start + step], means)
+        _changes(stack, example, inputs, role, every[start : start + step], means)
         for start in range(0, len(every), step)
     ]
     shape = means.n_layers, means.n_heads
@@ -264,11 +265,18 @@ def head_effects(model: Model, example: Example, means: HeadMeans) -> HeadEffect
 
 
 def _changes(
-    stack: SelfAttention, inputs: Inputs, role: Tensor, chosen: Sequence[Head], means: HeadMeans
+    stack: SelfAttention,
+    example: Example,
+    inputs: BatchFeature,
+    role: Tensor,
+    chosen: Sequence[Head],
+    means: HeadMeans,
 ) -> tuple[str, Float[np.ndarray, "chosen"], Bool[np.ndarray, "chosen"]]:
     """The intact answer, and its change and flips without each of the chosen heads."""
     family, count = stack.model.family, 1 + len(chosen)
-    copies = {name: value.repeat_interleave(count, dim=0) for name, value in inputs.items()}
+    copies = BatchFeature(
+        {name: value.repeat_interleave(count, dim=0) for name, value in inputs.items()}
+    )
     # The intact copy runs beside the others: a batch of another size would round differently.
     with (
         torch.inference_mode(),
@@ -277,5 +285,5 @@ def _changes(
         outputs = stack.run(copies)
         logits = family.answer_logits(outputs).double().log_softmax(dim=-1).cpu().numpy()
     top = logits[0].argmax()
-    answer = family.prediction(outputs).top[0][0]
+    answer = family.prediction(example, inputs, outputs).top[0][0]
     return answer, logits[1:, top] - logits[0, top], logits[1:].argmax(axis=1) != top

@@ -4,15 +4,18 @@ Source: Chefer, Gur and Wolf 2021, "Generic Attention-model Explainability for I
 Bi-Modal and Encoder-Decoder Transformers", the rules of self-attention.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from transformers import BatchFeature
 
 from vl_core import capture
-from vl_core.attribution.self_attention import Inputs, SelfAttention
+from vl_core.attribution.self_attention import SelfAttention
 from vl_core.errors import ModelError
 from vl_core.example import Example
 from vl_core.head_stats.tables import class_token
@@ -38,8 +41,8 @@ def relevancy(model: Model, example: Example) -> Relevancy:
 
     R = I; from the first layer to the last R += mean over heads of max(A * dA, 0) @ R, where dA is
     the gradient of the winning answer's logit minus the runner-up's. Raises ModelError for a model
-    without exactly one stack of self-attention or without a class token, and TextError or
-    ImageError for an example that it cannot read.
+    without exactly one stack of self-attention or whose answer is read off another token, and
+    TextError or ImageError for an example that it cannot read.
     """
     stack = SelfAttention.of(model)
     # Tensors made in inference mode, the inputs included, can have no gradients.
@@ -48,15 +51,21 @@ def relevancy(model: Model, example: Example) -> Relevancy:
         summary = class_token(tokens)
         if not len(summary):
             raise ModelError(f"{model.model_id} has no class token that its answer is read off.")
-        weights, gradients, names = _differentiated(stack, inputs)
+        weights, gradients, outputs = _differentiated(stack, inputs)
+        if _is_read_elsewhere(gradients[-1], int(summary[0])):
+            raise ModelError(
+                f"{model.model_id} reads its answer off another token than its class token, whose "
+                "row says nothing about it."
+            )
+        names = [name for name, _ in model.family.prediction(example, inputs, outputs).top]
     row = _propagated(weights, gradients)[summary[0]].cpu().numpy()
     return Relevancy(stack.stream, row, names[0], names[1] if len(names) > 1 else None)
 
 
 def _differentiated(
-    stack: SelfAttention, inputs: Inputs
-) -> tuple[list[Tensor], list[Tensor], list[str]]:
-    """For each layer its weights and their gradients (head x query x key), and the answers."""
+    stack: SelfAttention, inputs: BatchFeature
+) -> tuple[list[Tensor], list[Tensor], Mapping[str, Any]]:
+    """For each layer its weights and their gradients (head x query x key), and the outputs."""
     family = stack.model.family
     with capture.differentiable(family.model) as kept:
         outputs = stack.run(inputs)
@@ -65,8 +74,13 @@ def _differentiated(
     weights = [kept[name][0] for name in stack.modules]
     # Not backward: that would leave gradients on parameters which other threads share.
     gradients = torch.autograd.grad(first[0] - first[1:].sum(), weights)
-    names = [name for name, _ in family.prediction(outputs).top]
-    return [one[0].detach() for one in weights], [one[0] for one in gradients], names
+    return [one[0].detach() for one in weights], [one[0] for one in gradients], outputs
+
+
+def _is_read_elsewhere(gradient: Float[Tensor, "head query key"], token: int) -> bool:
+    """Whether the answer depends on what other queries than this one saw in the last layer."""
+    per_query = gradient.abs().sum(dim=(0, 2))
+    return bool(per_query.any() and not per_query[token])
 
 
 def _propagated(

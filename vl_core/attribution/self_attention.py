@@ -4,14 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor
+from transformers import BatchFeature
 
 from vl_core.errors import ModelError
 from vl_core.example import Example
-from vl_core.model import Model, attention_modules
+from vl_core.model import Model, on_device
 from vl_core.trace import TokenTable
-
-Inputs = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
@@ -29,8 +27,8 @@ class SelfAttention:
     def of(cls, model: Model) -> "SelfAttention":
         """The model's only stack; raises ModelError if it has another one, or if it is no such."""
         family = model.family
-        places = {name: family.place(name) for name in attention_modules(family)}
-        found = sorted((place, name) for name, place in places.items() if place is not None)
+        names = (name for name, _ in family.model.named_modules())
+        found = sorted((place, name) for name in names for place in family.places(name))
         stacks = sorted({place.stack for place, _ in found})
         if len(stacks) != 1 or found[0][0].query_stream != found[0][0].key_stream:
             raise ModelError(
@@ -39,17 +37,16 @@ class SelfAttention:
             )
         return cls(model, found[0][0].query_stream, tuple(name for _, name in found))
 
-    def read(self, example: Example) -> tuple[Inputs, TokenTable]:
+    def read(self, example: Example) -> tuple[BatchFeature, TokenTable]:
         """What the model is fed, a batch of one on its device, and the tokens of its stream.
 
         Raises TextError or ImageError for an example that the model cannot read.
         """
         family = self.model.family
-        inputs = family.inputs(example)
-        tokens = family.streams(example, inputs)[self.stream]
-        return {name: value.to(family.model.device) for name, value in inputs.items()}, tokens
+        inputs = on_device(family, family.inputs(example))
+        return inputs, family.streams(example, inputs)[self.stream]
 
-    def run(self, inputs: Inputs) -> Mapping[str, Any]:
+    def run(self, inputs: BatchFeature) -> Mapping[str, Any]:
         """The model's outputs."""
         outputs: Mapping[str, Any] = self.model.family.model(**inputs)
         return outputs

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from math import gcd
 
 import numpy as np
 import torch
@@ -41,6 +42,8 @@ class Evaluation:
 
     Several query heads may share one key head. Weights are computed where they are asked for, in
     float32 whatever the model's precision. It is a source of rows for head statistics.
+    first_query, first_key: where in their streams the evaluation begins; a module that looks
+    through one window, picture or tile after another makes an evaluation of each.
     """
 
     queries: Float[Tensor, "head query dim"]
@@ -49,6 +52,8 @@ class Evaluation:
     mask: LiveMask
     scaling: float
     softcap: float | None = None
+    first_query: int = 0
+    first_key: int = 0
 
     @property
     def n_heads(self) -> int:
@@ -58,20 +63,43 @@ class Evaluation:
     @cached_property
     def query_positions(self) -> Int[np.ndarray, "query"]:
         """Where in its stream each query stands."""
-        return np.arange(self.queries.shape[1])
+        return self.first_query + np.arange(self.queries.shape[1])
 
     @cached_property
     def key_positions(self) -> Int[np.ndarray, "key"]:
         """Where in its stream each key stands."""
-        return np.arange(self.keys.shape[1])
+        return self.first_key + np.arange(self.keys.shape[1])
 
-    def rows(self, heads: slice, queries: slice) -> Float32[Tensor, "head row key"]:
-        """Weights of the chosen heads and queries on all keys; a row without a key is zero."""
-        keys = self.keys[self.key_heads(heads)].float()
-        scores = (self.queries[heads, queries].float() * self.scaling) @ keys.transpose(1, 2)
+    def rows(
+        self, heads: slice, queries: slice, keys: slice = slice(None)
+    ) -> Float32[Tensor, "head row key"]:
+        """Weights of the chosen heads and queries on the chosen keys; the others must be hidden.
+
+        A row without a key is zero.
+        """
+        scores = self._products(heads, queries, keys)
         if self.softcap is not None:
             scores = torch.tanh(scores / self.softcap) * self.softcap
-        return self.mask.applied(scores, heads, queries).softmax(dim=-1).nan_to_num(0)
+        weights = self.mask.applied(scores, heads, queries, keys).softmax(dim=-1)
+        return weights.nan_to_num_(0) if self.mask.may_hide_all else weights
+
+    def _products(
+        self, heads: slice, queries: slice, keys: slice
+    ) -> Float32[Tensor, "head row key"]:
+        """Scores before anything is done to them."""
+        chosen = range(self.n_heads)[heads]
+        group = self.n_heads // len(self.keys)
+        # Heads that share a key head multiply it as one, with the rows of all of them.
+        shared = gcd(chosen.start, len(chosen), group)
+        asked = self.queries[heads, queries].float() * self.scaling
+        offered = self._keys_of([head // group for head in chosen[::shared]])[:, keys].float()
+        products = asked.reshape(len(offered), -1, asked.shape[2]) @ offered.transpose(1, 2)
+        return products.view(*asked.shape[:2], -1)
+
+    def _keys_of(self, key_heads: list[int]) -> Float[Tensor, "some_heads key dim"]:
+        first, last = key_heads[0], key_heads[-1]
+        in_a_row = len(key_heads) == last - first + 1
+        return self.keys[first : last + 1] if in_a_row else self.keys[key_heads]
 
     def allowed(self, queries: slice) -> Bool[Tensor, "row key"]:
         """For each of the chosen queries, which keys it may look at."""

@@ -1,6 +1,7 @@
 """Is what was captured the truth? Differences that are zero when it is, up to rounding."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -8,12 +9,12 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from vl_core.capture.adapters import attach, release
+from vl_core.capture.budget import Footprint
 from vl_core.capture.evaluation import Evaluation
-from vl_core.capture.interface import NAME, attach
-from vl_core.capture.recorder import Recorder, recording
-from vl_core.capture.stacks import Place
+from vl_core.capture.recorder import recording
+from vl_core.capture.tap import tapped
 from vl_core.errors import ModelError
-from vl_core.trace import Block, Stack
 
 # Far beyond rounding, below what a wrong mask or scale does even where attention is almost even.
 TOLERANCE = 1e-3
@@ -21,32 +22,40 @@ TOLERANCE = 1e-3
 ROUNDINGS = 16
 
 Inputs = Mapping[str, Any]
+Evaluations = Mapping[str, Sequence[Evaluation]]
 
 
 def measured_at_load(
-    model: PreTrainedModel, inputs: Inputs, expected: Sequence[str]
+    model: PreTrainedModel,
+    inputs: Inputs,
+    expected: Sequence[str],
+    footprint: Footprint | None = None,
 ) -> dict[str, float]:
     """Attach the model and compare capture with the model as it came, on this input.
 
     output_on_off: the largest difference of any output between the plain and the captured model.
     weights_vs_eager: the largest share of a row's attention (total variation, 0..1) that capture
-    puts elsewhere than the model's own eager attention, over all layers, heads and queries. Raises
-    ModelError if an expected module (by name) was not captured, or if the weights are not those of
-    the model.
+    puts elsewhere than the model's own eager attention, over all layers, heads and queries that
+    may look at anything; where the model has no eager attention, than the fused one. Raises
+    ModelError if an expected module (by name) was not captured, if anything the model evaluated
+    was not, or if outputs or weights are not those of the model. footprint: is shown the captured
+    run. The model is switched meanwhile: not for use while others run it.
     """
+    release(model)
     plain = _outputs(model, inputs)
     attach(model)
-    with recording(model) as recorder:
+    footprint = footprint or Footprint(lambda _: ())
+    with recording(model, note=footprint.note) as recorder:
         captured = _outputs(model, inputs)
     recorder.check_complete(expected)
+    for name, heard in recorder.evaluations.items():
+        footprint.hear(name, heard[0])
     figures = {
-        "output_on_off": _worst(
-            (captured[name].float() - plain[name].float()).abs() for name in plain
-        ),
-        "weights_vs_eager": _weights_difference(recorder, eager_weights(model, inputs, expected)),
+        "output_on_off": _outputs_difference(captured, plain),
+        "weights_vs_eager": _weights_difference(model, inputs, recorder.evaluations),
     }
     limit = max(TOLERANCE, ROUNDINGS * torch.finfo(model.dtype).eps)
-    largest = _worst(output.abs() for output in plain.values())
+    largest = _worst(output[output.isfinite()].abs() for output in plain.values())
     _check("output_on_off", figures["output_on_off"], limit * largest)
     _check("weights_vs_eager", figures["weights_vs_eager"], limit)
     return figures
@@ -60,103 +69,109 @@ def _check(name: str, value: float, limit: float) -> None:
         )
 
 
-def row_reconstruction(
-    evaluations: Mapping[str, Sequence[Evaluation]],
-    place: Callable[[str], Place | None],
-    stacks: Mapping[str, Stack],
-) -> float:
-    """How far stored weights times live values are from the attention output, relative, at worst.
-
-    Measured on the sample of each evaluation; 0 is perfect, half precision gives about 1e-3.
-    """
-    return _worst(
-        _reconstruction_error(block, evaluation)
-        for name, heard in evaluations.items()
-        if (found := place(name)) is not None
-        for block, evaluation in zip(_blocks(stacks, found), heard, strict=True)
-    )
-
-
-def _blocks(stacks: Mapping[str, Stack], place: Place) -> tuple[Block, ...]:
-    stack = stacks[place.stack]
-    return stack.blocks[stack.layers.index(place.layer)]
-
-
-def _reconstruction_error(block: Block, evaluation: Evaluation) -> Tensor:
-    everything, sample = slice(None), evaluation.sample
-    weights = torch.from_numpy(block.kept.rows(everything, sample.rows)).to(sample.values.device)
-    values = sample.values[evaluation.key_heads(everything)].float()
-    output = sample.output.float().transpose(0, 1)
-    # Where every key is hidden, eager attention spreads evenly over them; no weights are kept.
-    has_keys = weights.sum(dim=-1, keepdim=True) > 0
-    error = torch.where(has_keys, weights @ values - output, 0).norm()
-    return error / output.norm().clamp(min=torch.finfo(torch.float32).tiny)
-
-
-def eager_weights(
-    model: PreTrainedModel, inputs: Inputs, modules: Sequence[str]
-) -> dict[str, list[Tensor]]:
-    """The weights that each of these modules returns with eager attention, float32.
-
-    For each module one tensor (head, query, key) for each sequence of each call. Raises
-    ModelError if a module returns none. The model is switched meanwhile: not for use while others
-    run it.
-    """
-    seen: dict[str, list[Tensor]] = {name: [] for name in modules}
-
-    def keep(name: str, output: Any) -> None:  # noqa: ANN401 whatever the module returns
-        tensors = [part for part in output if isinstance(part, Tensor)]
-        if not isinstance(output, tuple) or len(tensors) < 2:
-            raise ModelError(f"{name} does not return its weights with eager attention.")
-        # Output first, weights last; some put a position bias between them.
-        seen[name].extend(tensors[-1].float())
-
-    with _eager(model), _hooks(model, modules, keep):
-        _outputs(model, inputs)
-    return seen
-
-
-@contextmanager
-def _eager(model: PreTrainedModel) -> Iterator[None]:
-    model.set_attn_implementation("eager")
-    try:
-        yield
-    finally:
-        model.set_attn_implementation(NAME)
-
-
-@contextmanager
-def _hooks(
-    model: nn.Module, modules: Sequence[str], keep: Callable[[str, Any], None]
-) -> Iterator[None]:
-    handles = [
-        model.get_submodule(name).register_forward_hook(
-            lambda _module, _inputs, output, name=name: keep(name, output)
-        )
-        for name in modules
-    ]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
 def _outputs(model: nn.Module, inputs: Inputs) -> dict[str, Tensor]:
     with torch.inference_mode():
-        outputs = model(**inputs)
-    return {name: value for name, value in outputs.items() if isinstance(value, Tensor)}
+        return dict(_tensors(model(**inputs)))
+
+
+def _tensors(outputs: Any, name: str = "output") -> Iterator[tuple[str, Tensor]]:  # noqa: ANN401
+    """Every tensor of what a model gives back, wherever it lies in it, but for its weights.
+
+    Some models report these unasked; capture, like sdpa, writes none out.
+    """
+    if isinstance(outputs, Tensor):
+        if outputs.numel():
+            yield name, outputs
+    elif isinstance(outputs, Mapping):
+        for key, part in outputs.items():
+            if not key.endswith("attentions"):
+                yield from _tensors(part, f"{name}.{key}")
+    elif isinstance(outputs, tuple | list):
+        for index, part in enumerate(outputs):
+            yield from _tensors(part, f"{name}[{index}]")
 
 
 def _worst(values: Iterable[Tensor]) -> float:
     """The largest of all; a nan anywhere is the worst, which the built-in max may overlook."""
-    return float(torch.stack([value.float().max() for value in values]).max())
+    largest = [value.float().max().cpu() for value in values if value.numel()]
+    return float(torch.stack(largest).max())
 
 
-def _weights_difference(recorder: Recorder, eager: Mapping[str, Sequence[Tensor]]) -> float:
-    everything = slice(None)
+def _outputs_difference(captured: Mapping[str, Tensor], plain: Mapping[str, Tensor]) -> float:
+    if changed := plain.keys() ^ captured.keys():
+        raise ModelError(
+            f"With captured attention the model gives {len(captured)} outputs, without "
+            f"{len(plain)}; {min(changed)} is not in both. Choose another model."
+        )
     return _worst(
-        (captured.rows(everything, everything) - weights).abs().sum(dim=-1) / 2
-        for name, own in eager.items()
-        for captured, weights in zip(recorder.evaluations[name], own, strict=True)
+        # Infinite outputs are no different from themselves.
+        torch.where(captured[name] == output, 0, captured[name].float() - output.float()).abs()
+        for name, output in plain.items()
     )
+
+
+def _weights_difference(model: PreTrainedModel, inputs: Inputs, captured: Evaluations) -> float:
+    comparison = _Comparison(captured)
+    with _unattached(model), tapped(model, comparison.hear):
+        _outputs(model, inputs)
+    comparison.check_counts()
+    return _worst(comparison.differences)
+
+
+@contextmanager
+def _unattached(model: PreTrainedModel) -> Iterator[None]:
+    release(model)
+    model.set_attn_implementation("eager")
+    try:
+        yield
+    finally:
+        attach(model)
+
+
+class _Comparison:
+    """What was captured against what the model does by itself, one matrix at a time.
+
+    The matrices of all layers together may be larger than memory; queries and keys are not.
+    """
+
+    def __init__(self, captured: Evaluations) -> None:
+        self.differences: list[Tensor] = []
+        self._captured = captured
+        self._seen: Counter[str] = Counter()
+
+    def hear(self, name: str, matrix: Tensor) -> None:
+        """Compare the module's next matrix (head, query, key), if it was captured."""
+        evaluations = self._captured.get(name, ())
+        if self._seen[name] < len(evaluations):
+            difference = _row_differences(evaluations[self._seen[name]], matrix)
+            self.differences.append(difference)
+        self._seen[name] += 1
+
+    def check_counts(self) -> None:
+        """Raise ModelError if anything was left out, or was captured twice."""
+        for name in {**self._seen, **self._captured}:
+            n_captured = len(self._captured.get(name, ()))
+            if self._seen[name] != n_captured:
+                raise ModelError(
+                    f"The model evaluated the attention of {name} {self._seen[name]} times, "
+                    f"capture saw {n_captured}. It is computed in a way that capture does not "
+                    "know. Choose another model."
+                )
+
+
+def _row_differences(evaluation: Evaluation, weights: Tensor) -> Tensor:
+    """The total variation of each row; a head at a time, as all may be a gigabyte."""
+    shape = evaluation.n_heads, evaluation.queries.shape[1], evaluation.keys.shape[1]
+    if shape != weights.shape:
+        raise ModelError(
+            f"Captured attention has {shape} heads, queries and keys, the model's own "
+            f"{tuple(weights.shape)}. Choose another model."
+        )
+    everything = slice(None)
+    # Where every key is hidden, eager attention is arbitrary and captured rows are empty.
+    has_keys = evaluation.allowed(everything).any(dim=-1)
+    differences = [
+        (evaluation.rows(slice(head, head + 1), everything)[0] - own).abs().sum(dim=-1) / 2
+        for head, own in enumerate(weights)
+    ]
+    return torch.stack(differences).where(has_keys, 0)

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import AttentionInterface, PreTrainedModel
+from transformers import AttentionInterface
 from transformers.integrations.sdpa_attention import repeat_kv, sdpa_attention_forward
 from transformers.masking_utils import AttentionMaskInterface, eager_mask, sdpa_mask
 
@@ -20,20 +20,6 @@ from vl_core.errors import ModelError
 
 NAME = "vl_capture"
 _CAUSAL = "_is_purely_causal"  # set on masks that hide what comes later and nothing else
-
-
-def attach(model: PreTrainedModel) -> None:
-    """Switch the model's attention to the captured one, for good.
-
-    Raises ModelError for architectures that run attention without asking transformers' interface:
-    they accept any name and ignore it.
-    """
-    if not model._can_set_attn_implementation():  # noqa: SLF001 transformers has no public name for it
-        raise ModelError(
-            f"{type(model).__name__} computes attention without transformers' attention "
-            "interface, so it cannot be captured. Choose a model that supports sdpa."
-        )
-    model.set_attn_implementation(NAME)
 
 
 def attention(  # noqa: PLR0913 the signature is transformers'

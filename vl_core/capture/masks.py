@@ -49,15 +49,33 @@ class LiveMask:
         return cls(~hidden if hidden.any() else None, bias if bias.any() else None)
 
     def applied(
-        self, scores: Float[Tensor, "head row key"], heads: slice, queries: slice
+        self, scores: Float[Tensor, "head row key"], heads: slice, queries: slice, keys: slice
     ) -> Float[Tensor, "head row key"]:
-        """The scores of these heads and queries, biased, with -inf for hidden keys."""
+        """The scores of these heads, queries and keys, biased, with -inf for hidden keys.
+
+        The scores may be written into.
+        """
         if self.bias is not None:
             shared = len(self.bias) == 1
-            scores = scores + self.bias[slice(None) if shared else heads, queries]
+            scores += self.bias[slice(None) if shared else heads, queries, keys]
         if self.allowed is None:
             return scores
-        return scores.masked_fill(~self.allowed[queries], -torch.inf)
+        is_hidden = ~self.allowed[queries, keys]
+        columns = is_hidden.any(dim=0).nonzero()
+        if not len(columns):
+            return scores
+        # Most columns of a causal mask hide nothing; adding is faster than filling.
+        some = slice(int(columns[0]), int(columns[-1]) + 1)
+        hiding = torch.zeros_like(is_hidden[:, some], dtype=scores.dtype)
+        scores[..., some] += hiding.masked_fill_(is_hidden[:, some], -torch.inf)
+        return scores
+
+    @cached_property
+    def may_hide_all(self) -> bool:
+        """Whether a query may have no key at all that it is allowed to look at."""
+        if self.bias is not None:
+            return True  # it may be -inf, for some heads only
+        return self.allowed is not None and not bool(self.allowed.any(dim=1).all())
 
     @cached_property
     def description(self) -> Mask:

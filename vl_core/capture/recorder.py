@@ -1,6 +1,7 @@
 """Who listens to a model's attention: the recorder of this thread, if there is one."""
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -31,39 +32,58 @@ class Call:
     softcap: float | None
 
 
-class Recorder:
-    """Every attention evaluation of a run, by the name of the module that made it.
+Hear = Callable[[str, Evaluation], None]
+Note = Callable[[str, Tensor], None]
 
-    evaluations: for each module one entry for each sequence of each call, in the order they came.
+
+class Recorder:
+    """Every attention evaluation of a run, handed on as it is made.
+
+    hear: told the name of the module and each evaluation, one for each sequence of each call.
+    note: told the name of a stream and each of its hidden states, in the order of layers. What
+    they do not keep is gone when the model goes on. Without `hear` all evaluations are kept as
+    they are, in `evaluations` by the name of the module, in the order they came.
     """
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        hear: Hear | None = None,
+        note: Note = lambda _stream, _state: None,
+    ) -> None:
         self.evaluations: dict[str, list[Evaluation]] = {}
+        self.heard: Counter[str] = Counter()
+        self.note = note
+        self._hear = hear or self._keep
         self._names = {module: name for name, module in model.named_modules()}
         # All layers share one mask: reading it once saves query x key work in each of them. The
         # mask is kept beside its reading, so that its id stays its own.
         self._masks: dict[tuple[int, ...], tuple[Tensor | None, LiveMask]] = {}
 
     def add(self, call: Call) -> None:
-        """Keep one call; raises ModelError if its module is no part of the model."""
+        """Hand on one call; raises ModelError if its module is no part of the model."""
         name = self._names.get(call.module)
         if name is None:
             raise ModelError(
                 f"attention was computed by a {type(call.module).__name__} that is no part of the "
                 "recorded model. Record the whole model."
             )
-        heard = self.evaluations.setdefault(name, [])
         for item in range(len(call.query)):
-            heard.append(
-                Evaluation(
-                    queries=call.query[item],
-                    keys=call.key[item],
-                    sample=Sample.of(call.value[item], call.output[item]),
-                    mask=self._mask(call, item),
-                    scaling=call.scaling,
-                    softcap=call.softcap,
-                )
-            )
+            self.heard[name] += 1
+            self._hear(name, self._evaluation(call, item))
+
+    def _keep(self, name: str, evaluation: Evaluation) -> None:
+        self.evaluations.setdefault(name, []).append(evaluation)
+
+    def _evaluation(self, call: Call, item: int) -> Evaluation:
+        return Evaluation(
+            queries=call.query[item],
+            keys=call.key[item],
+            sample=Sample.of(call.value[item], call.output[item]),
+            mask=self._mask(call, item),
+            scaling=call.scaling,
+            softcap=call.softcap,
+        )
 
     def _mask(self, call: Call, item: int) -> LiveMask:
         shape = call.query.shape[2], call.key.shape[2]
@@ -75,7 +95,7 @@ class Recorder:
     def check_complete(self, expected: Iterable[str]) -> None:
         """Raise ModelError unless each of these modules, and no other, was heard."""
         wanted = set(expected)
-        missing, strange = wanted - set(self.evaluations), set(self.evaluations) - wanted
+        missing, strange = wanted - set(self.heard), set(self.heard) - wanted
         if missing:
             raise ModelError(
                 f"attention of {len(wanted) - len(missing)} of {len(wanted)} layers was captured; "
@@ -92,12 +112,16 @@ ACTIVE: ContextVar[Recorder | None] = ContextVar("vl_capture_recorder", default=
 
 
 @contextmanager
-def recording(model: nn.Module) -> Iterator[Recorder]:
-    """Record this thread's runs of an attached model.
+def recording(
+    model: nn.Module,
+    hear: Hear | None = None,
+    note: Note = lambda _stream, _state: None,
+) -> Iterator[Recorder]:
+    """Hear this thread's runs of an attached model; see Recorder.
 
-    `with recording(model) as recorder: model(**inputs)`
+    `with recording(model) as recorder: model(**inputs)`, then `recorder.evaluations[name]`.
     """
-    recorder = Recorder(model)
+    recorder = Recorder(model, hear, note)
     token = ACTIVE.set(recorder)
     try:
         yield recorder

@@ -1,82 +1,125 @@
 """From the evaluations of a run to the stacks of a trace, with their head statistics."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 
-from vl_core import head_stats
+import numpy as np
+
 from vl_core.capture import keeping
 from vl_core.capture.evaluation import Evaluation
+from vl_core.capture.places import Place, Places
+from vl_core.capture.reconstruction import reconstruction_error
 from vl_core.errors import ModelError
 from vl_core.example import Region
-from vl_core.trace import Stack, TokenTable
+from vl_core.head_stats import Measuring
+from vl_core.trace import Block, KeptNothing, Stack, TokenTable
 
 
-@dataclass(frozen=True, order=True)
-class Place:
-    """Where an attention module belongs: stack, streams and the model's own layer number."""
+class Gathering:
+    """Stacks that grow while the model runs.
 
-    stack: str
-    query_stream: str
-    key_stream: str
-    layer: int
+    Each evaluation is measured and brought into the form that a trace keeps as soon as it is
+    heard, so that what the model holds of it can go.
 
-
-def stacks(
-    evaluations: Mapping[str, Sequence[Evaluation]],
-    place: Callable[[str], Place | None],
-    tables: Mapping[str, TokenTable],
-    regions: tuple[Region, ...] = (),
-) -> dict[str, Stack]:
-    """The stacks of a run, statistics measured on the live weights.
-
-    place: where the module of that name belongs, None for one without attention. tables: the
-    tokens of each stream. Raises ModelError if modules are placed where they cannot stand together.
+    places: where the module of that name belongs. One place: all its evaluations, in the order
+    they come, are parts of that layer and lie one after the other in its streams. Several: the
+    first evaluation belongs to the first, and so on. None: a module without attention. tables:
+    the tokens of each stream. keeps: the stacks whose attention is kept and not only measured;
+    None for all.
     """
-    layers: dict[str, list[tuple[Place, Sequence[Evaluation]]]] = {}
-    for name, heard in evaluations.items():
-        found = place(name)
-        if found is not None:
-            layers.setdefault(found.stack, []).append((found, heard))
-    return {
-        name: _stack(sorted(members, key=lambda member: member[0]), tables, regions)
-        for name, members in layers.items()
-    }
 
+    def __init__(
+        self,
+        places: Places,
+        tables: Mapping[str, TokenTable],
+        regions: tuple[Region, ...] = (),
+        keeps: Collection[str] | None = None,
+    ) -> None:
+        self._places, self._tables, self._regions = places, tables, regions
+        self._keeps = keeps
+        self._heard: Counter[str] = Counter()
+        self._modules: dict[Place, str] = {}
+        self._blocks: dict[Place, list[Block]] = {}
+        self._measuring: dict[str, Measuring] = {}
+        self._first: dict[str, Place] = {}
+        self.row_reconstruction = 0.0
 
-def _stack(
-    members: Sequence[tuple[Place, Sequence[Evaluation]]],
-    tables: Mapping[str, TokenTable],
-    regions: tuple[Region, ...],
-) -> Stack:
-    _check_places([place for place, _ in members])
-    first = members[0][0]
-    queries, keys = tables[first.query_stream], tables[first.key_stream]
-    live = [heard for _, heard in members]
-    return Stack(
-        first.stack,
-        first.query_stream,
-        first.key_stream,
-        queries,
-        keys,
-        layers=tuple(place.layer for place, _ in members),
-        blocks=tuple(tuple(map(keeping.block, heard)) for heard in live),
-        head_stats=head_stats.measure(live, queries, keys, regions),
-        regions=regions,
-    )
+    @property
+    def streams(self) -> Collection[str]:
+        """The streams that this run has."""
+        return self._tables.keys()
 
+    def hear(self, name: str, evaluation: Evaluation) -> None:
+        """Take in one evaluation; raises ModelError if it has no place or another one's."""
+        place = self._place(name)
+        evaluation = self._moved(place, evaluation)
+        block = keeping.block(evaluation)
+        error = reconstruction_error(block, evaluation)
+        if self._keeps is not None and place.stack not in self._keeps:
+            block = replace(block, kept=KeptNothing(block.kept.shape, block.kept.mask))
+        self._blocks.setdefault(place, []).append(block)
+        self._measuring[place.stack].add(place.layer, evaluation)
+        # np.fmax would drop a nan, which is the worst of all.
+        self.row_reconstruction = float(np.maximum(self.row_reconstruction, error))
 
-def _check_places(places: Sequence[Place]) -> None:
-    """All modules of a stack look from one stream at one, and each is a layer of its own."""
-    if len({(place.query_stream, place.key_stream) for place in places}) > 1:
-        ends = sorted({f"{place.query_stream}<-{place.key_stream}" for place in places})
-        raise ModelError(
-            f"The family's adapter places attention of {' and '.join(ends)} in one stack, "
-            f"{places[0].stack}. It must name a stack for each."
-        )
-    for one, other in pairwise(sorted(place.layer for place in places)):
-        if one == other:
+    def _place(self, name: str) -> Place:
+        places, number = self._places(name), self._heard[name]
+        self._heard[name] += 1
+        if not places or (len(places) > 1 and number >= len(places)):
             raise ModelError(
-                f"The family's adapter places two modules in layer {one} of stack "
-                f"{places[0].stack}. Each must have a layer of its own."
+                f"The family's adapter has {len(places)} places for the attention of {name}, which "
+                f"was evaluated {number + 1} times. It must place each evaluation."
             )
+        place = places[number if len(places) > 1 else 0]
+        if place not in self._modules:
+            self._open(name, place)
+        if self._modules[place] != name:
+            raise ModelError(
+                f"The family's adapter places two modules in layer {place.layer} of stack "
+                f"{place.stack}. Each must have a layer of its own."
+            )
+        return place
+
+    def _open(self, name: str, place: Place) -> None:
+        """Make room for a layer; all layers of a stack look from one stream at one."""
+        first = self._first.setdefault(place.stack, place)
+        if first.ends != place.ends:
+            ends = ("<-".join(one.ends) for one in (first, place))
+            raise ModelError(
+                f"The family's adapter places attention of {' and '.join(sorted(ends))} in one "
+                f"stack, {place.stack}. It must name a stack for each."
+            )
+        self._modules[place] = name
+        if place.stack not in self._measuring:
+            queries, keys = (self._tables[end] for end in place.ends)
+            self._measuring[place.stack] = Measuring(queries, keys, self._regions)
+
+    def _moved(self, place: Place, evaluation: Evaluation) -> Evaluation:
+        """The evaluation after those of its layer that came before it."""
+        before = self._blocks.get(place)
+        if not before:
+            return evaluation
+        _, queries, keys = zip(*(block.kept.shape for block in before), strict=True)
+        return replace(evaluation, first_query=sum(queries), first_key=sum(keys))
+
+    def stacks(self) -> dict[str, Stack]:
+        """The stacks of the run, in the order of the streams that look."""
+        order = list(self._tables)
+        ends = {name: [order.index(end) for end in one.ends] for name, one in self._first.items()}
+        return {name: self._stack(name) for name in sorted(ends, key=lambda name: ends[name])}
+
+    def _stack(self, name: str) -> Stack:
+        places = sorted(place for place in self._blocks if place.stack == name)
+        first = places[0]
+        return Stack(
+            name,
+            first.query_stream,
+            first.key_stream,
+            self._tables[first.query_stream],
+            self._tables[first.key_stream],
+            layers=tuple(place.layer for place in places),
+            blocks=tuple(tuple(self._blocks[place]) for place in places),
+            head_stats=self._measuring[name].finished(),
+            regions=self._regions,
+        )

@@ -1,13 +1,14 @@
 """One module for each architecture: what a model is fed and which position is which token.
 
 A family knows geometry and prediction, nothing of capture or storage. Its module has a function
-`load(path)`; FAMILIES names the module by the `model_type` of a checkpoint's config.json.
+`load(path, options)`; FAMILIES names the module by the `model_type` of a checkpoint's config.json.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from torch import Tensor
     from transformers import BatchFeature, PreTrainedModel
 
-    from vl_core.capture import Place
+    from vl_core.capture import Door, Place
 
 # What transformers and the file readers raise over files that are damaged or contradict each other.
 _DAMAGED = (
@@ -37,7 +38,39 @@ _DAMAGED = (
     ValueError,
 )
 
-FAMILIES = {"kdvlp": "vl_core.families.kdvlp.family"}
+Options = Mapping[str, Any]
+
+FAMILIES = {
+    "blip": "vl_core.families.blip",
+    "blip-2": "vl_core.families.blip2",
+    "clip": "vl_core.families.clip",
+    "gemma3": "vl_core.families.gemma3",
+    "idefics3": "vl_core.families.idefics3",
+    "instructblip": "vl_core.families.blip2",
+    "internvl": "vl_core.families.internvl",
+    "kdvlp": "vl_core.families.kdvlp.family",
+    "llava": "vl_core.families.llava",
+    "llava_next": "vl_core.families.llava_next",
+    "llava_onevision": "vl_core.families.llava_next",
+    "lxmert": "vl_core.families.lxmert",
+    "paligemma": "vl_core.families.paligemma",
+    "qwen2_5_vl": "vl_core.families.qwen_vl",
+    "qwen2_vl": "vl_core.families.qwen_vl",
+    "qwen3_vl": "vl_core.families.qwen_vl",
+    "siglip": "vl_core.families.clip",
+    "smolvlm": "vl_core.families.idefics3",
+    "vilt": "vl_core.families.vilt",
+    "visual_bert": "vl_core.families.visual_bert",
+}
+
+
+@runtime_checkable
+class ReadsRegions(Protocol):
+    """A family whose model reads no pixels but a detector's regions."""
+
+    @property
+    def feature_width(self) -> int:
+        """How many numbers it reads of each region."""
 
 
 @runtime_checkable
@@ -55,44 +88,87 @@ class Family(Protocol):
     def inputs(self, example: Example) -> "BatchFeature":
         """What the model is fed, a batch of one; raises TextError or ImageError."""
 
+    def answered(self, inputs: "BatchFeature") -> "BatchFeature":
+        """The same with the answer that the model itself generates to it.
+
+        Models that generate nothing give back what they are given. Called on the model's device.
+        """
+
     def seen(self, example: Example) -> "Image.Image | None":
         """The picture as the model sees it, None without one."""
 
     def streams(self, example: Example, inputs: "BatchFeature") -> dict[str, TokenTable]:
         """The tokens of each stream, with boxes in pixels of the original picture."""
 
-    def place(self, module_name: str) -> "Place | None":
-        """Where the attention of this module belongs; None for a module without attention."""
+    def places(self, module_name: str) -> "Sequence[Place]":
+        """Where the attention of this module belongs; none for a module without attention.
 
-    def hidden_states(self, outputs: Mapping[str, Any]) -> dict[str, "Tensor"]:
-        """State x token x width for each stream."""
+        Several for one that is called for several: the first call belongs to the first.
+        """
+
+    def doors(self) -> "Mapping[str, Sequence[Door]]":
+        """For each stream where its hidden states are read, embeddings first; maybe not for all."""
 
     def answer_logits(self, outputs: Mapping[str, Any]) -> "Tensor":
-        """Sequence x answer: what the prediction is read off, one row for each of the batch."""
+        """Sequence x answer: what the answer to `inputs` is read off, a row for each of the batch.
 
-    def prediction(self, outputs: Mapping[str, Any]) -> Prediction:
-        """What the model says, the likeliest first."""
+        For models that generate, of the first token of the answer.
+        """
+
+    def prediction(
+        self, example: Example, inputs: "BatchFeature", outputs: Mapping[str, Any], /
+    ) -> Prediction:
+        """What the model says, the likeliest first, or the text it generated."""
 
     def preprocessing(self) -> dict[str, Any]:
         """What is done to picture and text before the model, as plain values for a file."""
 
 
-def load(path: Path) -> Family:
+def register(name: str, module: str) -> None:
+    """Make a family of one's own known: checkpoints of this model_type are read by this module.
+
+    module: the name of an importable module with a function `load(path, options)`; docs/families.md
+    goes through an example. Raises ModelError for a model_type that is covered already and a module
+    that cannot be found.
+    """
+    if FAMILIES.get(name, module) != module:
+        raise ModelError(
+            f"Models of type {name!r} are covered by {FAMILIES[name]} already. Give yours a "
+            "model_type of its own."
+        )
+    try:
+        is_there = find_spec(module) is not None
+    except ImportError:
+        is_there = False
+    if not is_there:
+        raise ModelError(
+            f"The family of {name!r} is said to be in {module}, which Python does not find. Put "
+            "it where it can be imported, or correct the name."
+        )
+    FAMILIES[name] = module
+
+
+def load(path: Path, options: Options | None = None) -> Family:
     """The adapter of the checkpoint in this folder.
 
-    Raises ModelError if there is no checkpoint, a damaged one, or none of an architecture that is
-    covered.
+    options: how from_pretrained is to load it (dtype, device_map, quantization_config); float32 on
+    the CPU where nothing is said. Raises ModelError if there is no checkpoint, a damaged one, or
+    none of an architecture that is covered.
     """
-    model_type = _model_type(path)
-    if model_type not in FAMILIES:
+    module = import_module(FAMILIES[covered(model_type(path), str(path))])
+    with refusing_damage(path):
+        family: Family = module.load(path, options or {})
+    return family
+
+
+def covered(found: str, name: str) -> str:
+    """The model type, if there is a family for it; else raises ModelError."""
+    if found not in FAMILIES:
         raise ModelError(
-            f"{path} holds a model of type {model_type!r}, which is not covered. "
+            f"{name} holds a model of type {found!r}, which is not covered. "
             f"Covered: {', '.join(sorted(FAMILIES))}."
         )
-    module = import_module(FAMILIES[model_type])
-    with refusing_damage(path):
-        family: Family = module.load(path)
-    return family
+    return found
 
 
 @contextmanager
@@ -104,7 +180,8 @@ def refusing_damage(path: Path) -> Iterator[None]:
         raise ModelError(f"The checkpoint in {path} cannot be loaded: {error}") from error
 
 
-def _model_type(path: Path) -> str:
+def model_type(path: Path) -> str:
+    """What the checkpoint in this folder says it is; raises ModelError if there is none."""
     try:
         config = json.loads((path / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

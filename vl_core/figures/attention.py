@@ -1,62 +1,63 @@
 """Attention between tokens: matrices by kind of token, and a profile over picture and words."""
 
+from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from jaxtyping import Int
 
-from vl_core.arrays import HeadAttention, Pixels
+from vl_core.arrays import Pixels
+from vl_core.attention_matrix import Matrix
 from vl_core.figures.color_scale import from_zero
 from vl_core.figures.picture import add_picture
 from vl_core.figures.style import KIND_COLORS, styled
-from vl_core.token_attention import Profile, patch_places, token_names
+from vl_core.token_attention import Profile, has_place, patch_places, token_names
 from vl_core.trace import TokenTable
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 Part = Literal["text", "image", "all"]
-Positions = Int[np.ndarray, "token"]
+Positions = Int[np.ndarray, "_"]
 MOST_TICKS = 25  # more labels than that run into each other
 CELL = 14  # pixels of a row, while the figure stays between the two heights below
 LOWEST, HIGHEST = 220, 640
 BAR_PLACE = 0.53  # of the picture's color bar: between the picture and the bars of words
+MOST_BARS = 40  # of words and specials: more are no longer read
 AXES = {"text": "words", "image": "patches as row, column", "all": "all tokens"}
 
 
 def matrix(
-    weights: HeadAttention,
-    queries: TokenTable,
-    keys: TokenTable,
-    parts: tuple[Part, Part],
-    title: str,
+    cells: Matrix, queries: TokenTable, keys: TokenTable, parts: tuple[Part, Part], title: str
 ) -> "go.Figure":
     """Weights of the queries of one kind (rows) on the keys of one kind (columns).
 
-    parts: which queries and which keys. The color scale ends at the largest weight shown.
+    parts: which queries and which keys they are, as the axes say. The color scale ends at the
+    largest weight shown.
     """
     import plotly.graph_objects as go  # noqa: PLC0415 takes a while, and only this view waits
 
-    asked, offered = part_of(queries, parts[0]), part_of(keys, parts[1])
-    shown = weights[np.ix_(asked, offered)]
-    scale = from_zero(shown)
+    scale = from_zero(cells.values)
+    what = "looks at" if cells.row_bin == 1 else "look at"
+    mean = "mean weight " if cells.is_binned else ""
     figure = go.Figure(
         go.Heatmap(
-            z=shown,
-            x=_full_names(keys, offered),
-            y=_full_names(queries, asked),
+            z=cells.values,
+            x=_bin_names(keys, cells.keys, cells.column_bin),
+            y=_bin_names(queries, cells.queries, cells.row_bin),
             colorscale=scale.for_plotly(),
             zmin=scale.low,
             zmax=scale.high,
             colorbar={"tickformat": ".2~%", "thickness": 14, "outlinewidth": 0, "nticks": 5},
-            hovertemplate="%{y} looks at %{x}: %{z:.2%} (%{z:.3g})<extra></extra>",
+            hovertemplate=f"%{{y}} {what} %{{x}}: {mean}%{{z:.2%}} (%{{z:.3g}})<extra></extra>",
         )
     )
-    _label_axis(figure.layout.xaxis, keys, offered, f"looked at (keys): {AXES[parts[1]]}")
-    _label_axis(figure.layout.yaxis, queries, asked, f"looking (queries): {AXES[parts[0]]}")
+    across, down = figure.layout.xaxis, figure.layout.yaxis
+    _label_axis(across, keys, cells.keys, cells.column_bin, f"looked at (keys): {AXES[parts[1]]}")
+    _label_axis(down, queries, cells.queries, cells.row_bin, f"looking (queries): {AXES[parts[0]]}")
     figure.update_yaxes(autorange="reversed")
-    height = 120 + min(max(CELL * len(asked), LOWEST), HIGHEST)
+    height = 120 + min(max(CELL * len(cells.values), LOWEST), HIGHEST)
     return styled(figure, escape(title, quote=False), height)
 
 
@@ -73,37 +74,57 @@ def on_picture_and_words(
     tokens: TokenTable,
     values: Profile,
     title: str,
+    view: str = "",
 ) -> "go.Figure":
     """What chosen tokens look at (or what looks at them): on the picture, and as bars for words.
 
     size: width and height that the tokens' boxes are given in. values: one weight for each token.
+    view: which view's patches lie on the picture, where it has several.
     """
     from plotly.subplots import make_subplots  # noqa: PLC0415 as above
 
     figure = make_subplots(cols=2, column_widths=[0.6, 0.4], horizontal_spacing=0.16)
-    figure.add_trace(_bars(tokens, values), row=1, col=2)
-    figure.update_xaxes(title="weight", tickformat=".2~%", rangemode="tozero", row=1, col=2)
+    bars, name = _bars(tokens, values)
+    figure.add_trace(bars, row=1, col=2)
+    figure.update_xaxes(title=name, tickformat=".2~%", rangemode="tozero", row=1, col=2)
     figure.update_yaxes(autorange="reversed", row=1, col=2)
-    if picture is not None and size is not None:
+    patches = np.flatnonzero(has_place(tokens) & (np.array(tokens.views) == view))
+    if picture is not None and size is not None and patches.size:
         height, width = picture.shape[:2]
-        boxes = tokens.boxes[tokens.is_image] * np.tile([width / size[0], height / size[1]], 2)
-        names = _full_names(tokens, np.flatnonzero(tokens.is_image))
-        add_picture(figure, picture, boxes, values[tokens.is_image], names, bar_place=BAR_PLACE)
+        boxes = tokens.boxes[patches] * np.tile([width / size[0], height / size[1]], 2)
+        names = _full_names(tokens, patches)
+        add_picture(figure, picture, boxes, values[patches], names, bar_place=BAR_PLACE)
     figure.update_layout(hoverdistance=-1, hovermode="closest", showlegend=False)
     return styled(figure, escape(title, quote=False), 520)
 
 
-def _bars(tokens: TokenTable, values: Profile) -> "go.Bar":
+def _bars(tokens: TokenTable, values: Profile) -> "tuple[go.Bar, str]":
+    """Bars of all tokens without a place, or of the strongest of them, and what they show."""
     import plotly.graph_objects as go  # noqa: PLC0415 as above
 
-    shown = np.flatnonzero((tokens.is_text | tokens.is_special) & ~tokens.is_padding)
-    return go.Bar(
+    offered = np.flatnonzero(~has_place(tokens) & ~tokens.is_padding)
+    shown = np.sort(offered[np.argsort(-values[offered], kind="stable")[:MOST_BARS]])
+    bars = go.Bar(
         x=values[shown],
         y=_full_names(tokens, shown),
         orientation="h",
         marker={"color": [KIND_COLORS[tokens.kinds[i]] for i in shown]},
         hovertemplate="%{y}: %{x:.2%}<extra></extra>",
     )
+    is_all = len(shown) == len(offered)
+    return bars, "weight" if is_all else f"weight of the {len(shown)} strongest of {len(offered)}"
+
+
+def _bin_names(tokens: TokenTable, positions: Positions, width: int) -> list[str]:
+    names = _full_names(tokens, positions)
+    if width == 1:
+        return names
+    pairs = ((names[start], names[start : start + width][-1]) for start in _starts(names, width))
+    return [first if first == last else f"{first} to {last}" for first, last in pairs]
+
+
+def _starts(items: Sequence[object] | Positions, width: int) -> range:
+    return range(0, len(items), width)
 
 
 def _full_names(tokens: TokenTable, positions: Positions) -> list[str]:
@@ -113,20 +134,20 @@ def _full_names(tokens: TokenTable, positions: Positions) -> list[str]:
 
 
 def _label_axis(
-    axis: "go.layout.XAxis", tokens: TokenTable, positions: Positions, title: str
+    axis: "go.layout.XAxis", tokens: TokenTable, positions: Positions, width: int, title: str
 ) -> None:
-    every = -(-len(positions) // MOST_TICKS)
-    shown = positions[::every]
-    short = dict(zip(np.flatnonzero(tokens.is_image), patch_places(tokens) or (), strict=False))
+    names, firsts = _bin_names(tokens, positions, width), positions[::width]
+    every = -(-len(names) // MOST_TICKS) or 1
+    short = patch_places(tokens)
     labels = [
         "{}, {}".format(*short[i]) if i in short else escape(tokens.texts[i], quote=False)
-        for i in shown
+        for i in firsts[::every].tolist()
     ]
     axis.update(
         title={"text": title, "standoff": 12},
         automargin=True,
         type="category",
-        tickvals=_full_names(tokens, shown),
+        tickvals=names[::every],
         ticktext=labels,
         showgrid=False,
         ticklabelstandoff=4,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 MEAN_GAP = 0.6  # heads' widths between the map and the column of layer means
 MISSING_COLOR = "#94a3b8"
+MOST_NAMED = 400  # patches: smaller ones cannot be pointed at in a small picture
 
 
 def head_map(
@@ -140,6 +141,6 @@ def words_on_picture(
     import plotly.graph_objects as go  # noqa: PLC0415
 
     figure = go.Figure()
-    add_picture(figure, picture, boxes, weights, names.tolist())
+    add_picture(figure, picture, boxes, weights, names.tolist(), most_named=MOST_NAMED)
     figure.update_xaxes(fixedrange=True).update_yaxes(fixedrange=True)
     return styled(figure, "", height=230).update_layout(margin={"l": 0, "r": 0, "t": 4, "b": 4})

@@ -28,14 +28,18 @@ def add_picture(
     names: Sequence[str],
     *,
     bar_place: float = 1.02,
+    most_named: int | None = None,
 ) -> None:
     """Fill a figure's first pair of axes: patches' names and weights appear under the pointer.
 
     `boxes` are in pixels of this picture; `weights` are shares of attention. bar_place: where the
-    color bar begins, as a share of the figure's width.
+    color bar begins, as a share of the figure's width. most_named: how many patches, the strongest,
+    can be pointed at; all unless told.
     """
     height, width = picture.shape[:2]
-    figure.add_trace(_marks(boxes, weights, names, bar_place))
+    named = np.sort(np.argsort(-weights, kind="stable")[:most_named])
+    named_weights, some_names = weights[named], [names[i] for i in named]
+    figure.add_trace(_marks(boxes[named], named_weights, some_names, bar_place))
     figure.add_layout_image(
         source=_data_uri(picture_with_weights(picture, boxes, weights)),
         xref="x",

@@ -7,19 +7,40 @@ import numpy as np
 
 from vl_core.arrays import Points, StateCurve
 from vl_core.figures.style import KIND_COLORS, KIND_MARKS, styled
+from vl_core.token_attention import has_place
+from vl_core.trace import TokenTable
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-KIND_NAMES = {"text": "words", "image": "image patches", "special": "special tokens"}
+KIND_NAMES = {
+    "text": "words",
+    "answer": "words of the answer",
+    "image": "image patches",
+    "placeless": "image tokens without a place",
+    "special": "special tokens",
+}
 LABELLED = 80  # more words than this are named only on hovering
 CURVE_COLOR = "#3b82f6"  # neither modality's; readable on light and dark
-MARK_SIZES = {"text": 10, "image": 9, "special": 10}
+MARK_SIZES = {"text": 10, "answer": 11, "image": 9, "placeless": 9, "special": 10}
+IMAGE_KINDS = ("image", "placeless")
 
 
 def state_names(count: int) -> tuple[str, ...]:
     """What hidden states are called on screen: "embeddings", "after layer 1", ..."""
     return ("embeddings", *(f"after layer {layer}" for layer in range(1, count)))[:count]
+
+
+def mark_kinds(tokens: TokenTable) -> tuple[str, ...]:
+    """How each token is marked: by its kind, with marks of their own for two kinds more.
+
+    "answer": tokens that the model generated. "placeless": tokens of the image that stand for no
+    place in it, such as queries that a model has learned.
+    """
+    kinds = np.array(tokens.kinds, "<U9")
+    kinds[tokens.is_image & ~has_place(tokens)] = "placeless"
+    kinds[tokens.is_generated] = "answer"
+    return tuple(kinds.tolist())
 
 
 def scatter(
@@ -32,7 +53,7 @@ def scatter(
 ) -> "go.Figure":
     """Tokens in two dimensions with a slider through the layers; color and mark tell the kind.
 
-    points: state x token x 2. texts and kinds ("text", "image" or "special"): one for each token.
+    points: state x token x 2. texts and kinds (as `mark_kinds` has them): one for each token.
     shares_scale: the states have one unit; otherwise each state fills the frame by itself.
     """
     import plotly.graph_objects as go  # noqa: PLC0415 only who draws pays for the import
@@ -40,12 +61,10 @@ def scatter(
     names = state_names(len(points))
     boxes = _frames_of(points, shares_scale=shares_scale)
     frames = [
-        go.Frame(
-            name=name, data=_marks(state, texts, kinds), layout={"xaxis.range": x, "yaxis.range": y}
-        )
+        go.Frame(name=name, data=_places(state, kinds), layout={"xaxis.range": x, "yaxis.range": y})
         for name, state, (x, y) in zip(names, points, boxes, strict=True)
     ]
-    figure = go.Figure(data=frames[0].data, frames=frames)
+    figure = go.Figure(data=_marks(points[0], texts, kinds), frames=frames)
     bare = {"showticklabels": False, "showgrid": False, "zeroline": False, "title": None}
     figure.update_xaxes(**bare, range=boxes[0][0])
     figure.update_yaxes(**bare, range=boxes[0][1], scaleanchor="x")
@@ -58,6 +77,21 @@ def scatter(
     )
 
 
+def _places(points: np.ndarray, kinds: tuple[str, ...]) -> "list[go.Scatter]":
+    """Where the marks of each kind lie; all else about them stays as it is."""
+    import plotly.graph_objects as go  # noqa: PLC0415
+
+    chosen = [(kind, _of_kind(kinds, kind)) for kind in KIND_NAMES if kind in kinds]
+    return [
+        go.Scatter(name=KIND_NAMES[kind], x=points[some, 0], y=points[some, 1])
+        for kind, some in chosen
+    ]
+
+
+def _of_kind(kinds: tuple[str, ...], wanted: str) -> list[int]:
+    return [i for i, kind in enumerate(kinds) if kind == wanted]
+
+
 def _marks(
     points: np.ndarray, texts: tuple[str, ...], kinds: tuple[str, ...]
 ) -> "list[go.Scatter]":
@@ -65,8 +99,8 @@ def _marks(
 
     marks = []
     for kind in (kind for kind in KIND_NAMES if kind in kinds):
-        chosen = [i for i, other in enumerate(kinds) if other == kind]
-        is_named = kind != "image" and len(chosen) <= LABELLED
+        chosen = _of_kind(kinds, kind)
+        is_named = kind not in IMAGE_KINDS and len(chosen) <= LABELLED
         marks.append(
             go.Scatter(
                 x=points[chosen, 0],
@@ -81,7 +115,7 @@ def _marks(
                     "color": KIND_COLORS[kind],
                     "symbol": KIND_MARKS[kind],
                     "size": MARK_SIZES[kind],
-                    "opacity": 0.75 if kind == "image" else 1,
+                    "opacity": 0.75 if kind in IMAGE_KINDS else 1,
                 },
             )
         )

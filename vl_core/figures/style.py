@@ -1,6 +1,7 @@
 """Colours and layout of every figure, in one place.
 
-Two colours keep one meaning everywhere: teal for words, orange for image patches.
+Colours keep one meaning everywhere: teal for words, purple for those of the model's own answer,
+orange for the image.
 """
 
 from typing import TYPE_CHECKING
@@ -8,8 +9,20 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-KIND_COLORS = {"text": "#0d9488", "image": "#ea580c", "special": "#64748b"}
-KIND_MARKS = {"text": "circle", "image": "square", "special": "diamond"}
+KIND_COLORS = {
+    "text": "#0d9488",
+    "answer": "#9333ea",
+    "image": "#ea580c",
+    "placeless": "#ea580c",
+    "special": "#64748b",
+}
+KIND_MARKS = {
+    "text": "circle",
+    "answer": "triangle-up",
+    "image": "square",
+    "placeless": "square-open",
+    "special": "diamond",
+}
 SEQUENTIAL = "Viridis"  # statistics of heads
 ATTENTION = "Magma"  # attention weights
 DIVERGING = "RdBu_r"  # z-scores: blue below the mean, red above

@@ -4,7 +4,7 @@ Attention goes from query to key: "text to image" means text queries on image ke
 menu named the flow of information and called the same thing "image-to-text".
 """
 
-from vl_core.head_stats.builtin import STATISTICS, measure
+from vl_core.head_stats.builtin import STATISTICS, Measuring, measure
 from vl_core.head_stats.grounding import (
     BOX_AUC,
     CLASS_AUC,
@@ -74,6 +74,7 @@ __all__ = [
     "WITHOUT_SELF_MEAN_WEIGHT",
     "BlockStatistic",
     "HeadStatistic",
+    "Measuring",
     "RowBlock",
     "RowSource",
     "all_statistics",

@@ -15,7 +15,7 @@ from vl_core.head_stats.modalities import (
     WITHOUT_SELF_MASS,
     WITHOUT_SELF_MEAN_WEIGHT,
 )
-from vl_core.head_stats.passes import measured
+from vl_core.head_stats.passes import Pass, measured
 from vl_core.head_stats.places import DIAGONAL, PREVIOUS_TOKEN, REACH
 from vl_core.head_stats.rows import RowSource
 from vl_core.head_stats.spread import CONCENTRATION, ENTROPY, ENTROPY_IN_NATS
@@ -43,6 +43,24 @@ STATISTICS: tuple[BlockStatistic, ...] = (
 )
 
 
+class Measuring(Pass):
+    """The statistics of a stack while its evaluations come, each given once and then dropped.
+
+    Self-attention is told by `queries` and `keys` being the same table. `finished` gives each
+    statistic under its key and, with special tokens dropped, under its key + "/without_specials";
+    layer x head, nan where missing.
+    """
+
+    def __init__(
+        self,
+        queries: TokenTable,
+        keys: TokenTable,
+        regions: tuple[Region, ...] = (),
+        statistics: Sequence[BlockStatistic] = STATISTICS,
+    ) -> None:
+        super().__init__(Tables(queries, keys, regions), statistics)
+
+
 def measure(
     layers: Iterable[Sequence[RowSource]],
     queries: TokenTable,
@@ -52,8 +70,6 @@ def measure(
 ) -> dict[str, HeadMap]:
     """The statistics of a stack in one pass over its rows, as `Stack.head_stats` keeps them.
 
-    layers: for each layer its sources, taken one layer after another. Self-attention is told by
-    `queries` and `keys` being the same table. Each statistic comes under its key and, with special
-    tokens dropped, under its key + "/without_specials"; layer x head, nan where missing.
+    layers: for each layer its sources, taken one layer after another; the rest as in `Measuring`.
     """
-    return measured(layers, Tables(queries, keys, regions), statistics)
+    return measured(layers, Measuring(queries, keys, regions, statistics))

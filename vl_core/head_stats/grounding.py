@@ -7,74 +7,52 @@ query that looks at no patch, or whose boxes reach none that it may look at, tak
 could ground it.
 """
 
-from collections.abc import Callable
 from functools import partial
-from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from vl_core.head_stats.row_blocks import BoxedBlock, RowBlock, columns
-from vl_core.head_stats.statistic import BlockStatistic
+from vl_core.head_stats.boxed import BoxedBlock
+from vl_core.head_stats.row_blocks import RowBlock, columns
+from vl_core.head_stats.statistic import BlockStatistic, ratio
 
 if TYPE_CHECKING:
     import torch
 
-Asking = Callable[[RowBlock], BoxedBlock]
 
-WORDS: Asking = attrgetter("boxed_words")
-CLASS_TOKEN: Asking = attrgetter("boxed_class")
-
-
-def energy(block: RowBlock, asking: Asking) -> "torch.Tensor":
-    """Summed share of the queries' image attention inside their boxes, and how many queries."""
-    boxed = asking(block)
-    looks = boxed.looks * boxed.rows.reaches
-    return columns(_shares(boxed).sum(dim=-1), looks.sum(dim=-1))
+def of_words(block: RowBlock) -> "torch.Tensor":
+    """What `_totals` says of the words that have boxes."""
+    return _totals(block, block.boxed_words)
 
 
-def energy_lift(block: RowBlock, asking: Asking) -> "torch.Tensor":
-    """The same summed share, and what it would be if the queries looked uniformly at the image."""
-    boxed = asking(block)
-    return columns(_shares(boxed).sum(dim=-1), boxed.looks @ boxed.rows.uniform)
+def of_class_token(block: RowBlock) -> "torch.Tensor":
+    """What `_totals` says of the class token, if it has boxes."""
+    return _totals(block, block.boxed_class)
 
 
-def _shares(boxed: BoxedBlock) -> "torch.Tensor":
-    """Head x query: the share of image attention inside; 0 where a query looks at no patch."""
-    inside = (boxed.weights * boxed.rows.inside).sum(dim=-1)
-    return inside / boxed.image.masked_fill(boxed.image == 0, 1)
+def _totals(block: RowBlock, boxed: BoxedBlock | None) -> "torch.Tensor":
+    """Totals of queries that have boxes, three measures and the number of queries after each.
 
-
-def pointing(block: RowBlock, asking: Asking) -> "torch.Tensor":
-    """For how many queries the strongest patch is a hit, and how many queries there are.
-
-    Patches that are strongest together share the point.
+    The share of image attention inside the boxes, and what it would be if the queries looked
+    uniformly at the image; the share of the strongest patches that are hits; the probability that
+    a hit gets more than a miss.
     """
-    boxed = asking(block)
-    weights = boxed.weights.masked_fill(boxed.rows.is_elsewhere, -1)
-    is_strongest = (weights == weights.amax(dim=-1, keepdim=True)).to(weights.dtype)
-    shares = (is_strongest * boxed.rows.hits).sum(dim=-1) / is_strongest.sum(dim=-1)
-    looks = boxed.looks * boxed.rows.can_hit
-    return columns((shares * looks).sum(dim=-1), looks.sum(dim=-1))
-
-
-def auc(block: RowBlock, asking: Asking) -> "torch.Tensor":
-    """Summed probability that a hit gets more than a miss, and how many queries have both."""
-    boxed = asking(block)
-    areas = (_misses_below(boxed) * boxed.rows.hits).sum(dim=-1) / boxed.rows.n_pairs.clamp(min=1)
-    looks = boxed.looks * (boxed.rows.n_pairs > 0)
-    return columns((areas * looks).sum(dim=-1), looks.sum(dim=-1))
-
-
-def _misses_below(boxed: BoxedBlock) -> "torch.Tensor":
-    """Head x query x key: how many misses weigh less than this key; one as heavy counts half."""
-    import torch  # noqa: PLC0415 the registry of statistics is imported before the first paint
-
-    # What is no miss sorts behind all weights, where nothing is counted.
-    ranked = boxed.weights.masked_fill(boxed.rows.misses == 0, torch.inf).sort(dim=-1).values
-    lighter, not_heavier = (
-        torch.searchsorted(ranked, boxed.weights, side=side) for side in ("left", "right")
+    if boxed is None:  # as in most blocks
+        return block.looks.new_zeros(len(block.looks), 7)
+    rows, looks = boxed.rows, boxed.looks
+    can_differ = (rows.n_pairs > 0).to(looks.dtype)
+    return columns(
+        boxed.shares_inside.sum(dim=-1),
+        looks @ rows.reaches,
+        looks @ rows.uniform,
+        (boxed.shares_of_the_strongest * looks) @ rows.can_hit,
+        looks @ rows.can_hit,
+        (boxed.auc * looks) @ can_differ,
+        looks @ can_differ,
     )
-    return (lighter + not_heavier).to(boxed.weights.dtype) / 2
 
+
+ENERGY_LIFT = partial(ratio, under=(2,))
+POINTS = partial(ratio, over=(3,), under=(4,))
+AREA = partial(ratio, over=(5,), under=(6,))
 
 HIT = "one that the boxes cover by at least a quarter or that holds the center of one"
 ZHANG = "the pointing game of Zhang et al. 2018"
@@ -87,7 +65,7 @@ GROUNDING = BlockStatistic(
         "Of the attention that a text query gives to image keys, the share inside the box that its "
         "word names (a patch cut by the box counts by area), averaged over the words with a box."
     ),
-    partial=partial(energy, asking=WORDS),
+    partial=of_words,
 )
 GROUNDING_LIFT = BlockStatistic(
     key="grounding_lift",
@@ -98,7 +76,8 @@ GROUNDING_LIFT = BlockStatistic(
         "The grounding divided by what it would be if the same words looked at all allowed patches "
         "alike, which is the part of the picture that the boxes take up."
     ),
-    partial=partial(energy_lift, asking=WORDS),
+    partial=of_words,
+    finish=ENERGY_LIFT,
 )
 POINTING = BlockStatistic(
     key="pointing",
@@ -109,7 +88,8 @@ POINTING = BlockStatistic(
         f"{HIT}; patches that are strongest together share the point."
     ),
     source=ZHANG,
-    partial=partial(pointing, asking=WORDS),
+    partial=of_words,
+    finish=POINTS,
 )
 BOX_AUC = BlockStatistic(
     key="box_auc",
@@ -120,7 +100,8 @@ BOX_AUC = BlockStatistic(
         "is not (equal ones count half, so that 0.5 is chance), averaged over the words with a "
         f"box; a hit is {HIT}."
     ),
-    partial=partial(auc, asking=WORDS),
+    partial=of_words,
+    finish=AREA,
 )
 CLASS_GROUNDING = BlockStatistic(
     key="class_grounding",
@@ -130,7 +111,7 @@ CLASS_GROUNDING = BlockStatistic(
         "Of the attention that the class token gives to image keys, the share inside the boxes of "
         "all objects that are asked about (a patch cut by a box counts by area)."
     ),
-    partial=partial(energy, asking=CLASS_TOKEN),
+    partial=of_class_token,
 )
 CLASS_POINTING = BlockStatistic(
     key="class_pointing",
@@ -141,7 +122,8 @@ CLASS_POINTING = BlockStatistic(
         f"which is {HIT}; patches that are strongest together share the point."
     ),
     source=ZHANG,
-    partial=partial(pointing, asking=CLASS_TOKEN),
+    partial=of_class_token,
+    finish=POINTS,
 )
 CLASS_AUC = BlockStatistic(
     key="class_auc",
@@ -152,7 +134,8 @@ CLASS_AUC = BlockStatistic(
         "class token's attention than one that is not (equal ones count half, so that 0.5 is "
         f"chance); a hit is {HIT}."
     ),
-    partial=partial(auc, asking=CLASS_TOKEN),
+    partial=of_class_token,
+    finish=AREA,
 )
 
 OF_WORDS = (GROUNDING, GROUNDING_LIFT, POINTING, BOX_AUC)

@@ -4,7 +4,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from vl_core.head_stats.row_blocks import RowBlock, columns
-from vl_core.head_stats.statistic import BlockStatistic
+from vl_core.head_stats.statistic import BlockStatistic, Finish, ratio
+from vl_core.head_stats.tables import KINDS
 
 if TYPE_CHECKING:
     import torch
@@ -14,62 +15,40 @@ VL_INTERPRET = "after VL-InterpreT (Aflalo et al. 2022)"
 DIRECTIONS = (("text", "image"), ("image", "text"), ("text", "text"), ("image", "image"))
 
 
-def mass(block: RowBlock, queries: str, keys: str) -> "torch.Tensor":
-    """Summed mass of the queries on the keys, and how many queries there are."""
-    totals = block.sum_and_count(block.mass(keys), block.rows.chosen(queries))
-    return totals * block.rows.has_keys(keys)
+# What `by_kinds` totals, each for every kind of key and every kind of query.
+MASS, QUERIES, PAIRS, UNIFORM = range(4)
 
 
-def mean_weight(block: RowBlock, queries: str, keys: str) -> "torch.Tensor":
-    """Summed mass of the queries on the keys, and how many allowed pairs there are."""
-    chosen = block.rows.chosen(queries)
-    pairs = block.looks @ (chosen * block.rows.n_allowed(keys))
-    return columns(block.mass(keys) @ chosen, pairs)
+def by_kinds(block: RowBlock) -> "torch.Tensor":
+    """Totals of the queries of each kind that look, for keys of each kind.
+
+    Their mass on these keys; how many queries there are, if the stack has such keys; how many
+    allowed pairs; the mass if each query looked at all its allowed keys alike.
+    """
+    return block.totals_by_kinds.flatten(1)
 
 
-def lift(block: RowBlock, queries: str, keys: str) -> "torch.Tensor":
-    """Summed mass of the queries on the keys, and what it would be if they looked uniformly."""
-    chosen = block.rows.chosen(queries)
-    uniform = block.looks @ (chosen * block.rows.uniform(keys))
-    return columns(block.mass(keys) @ chosen, uniform)
+def _share(under: int, *directions: tuple[str, str]) -> Finish:
+    """The mass in these directions, from a kind of query to one of key, over another total."""
+    places = [(KINDS.index(keys), KINDS.index(queries)) for queries, keys in directions]
+    over, under_ = (
+        tuple((total * len(KINDS) + key) * len(KINDS) + query for key, query in places)
+        for total in (MASS, under)
+    )
+    return partial(ratio, over=over, under=under_)
 
 
-def cross_modal_mass(block: RowBlock) -> "torch.Tensor":
-    """Mass of words on the image and of patches on the text, over both together."""
-    return mass(block, "text", "image") + mass(block, "image", "text")
+def without_self(block: RowBlock) -> "torch.Tensor":
+    """Totals of patches once each has stopped looking at itself.
 
-
-def intra_modal_mass(block: RowBlock) -> "torch.Tensor":
-    """Mass of words on the text and of patches on the image, over both together."""
-    return mass(block, "text", "text") + mass(block, "image", "image")
-
-
-def special_share(block: RowBlock) -> "torch.Tensor":
-    """Mass of words and patches on special tokens."""
-    return mass(block, "text", "special") + mass(block, "image", "special")
-
-
-def without_self_mass(block: RowBlock) -> "torch.Tensor":
-    """Summed mass of patches on other patches once each has stopped looking at itself."""
-    shares, looks, chosen = _without_self(block)
-    return columns(shares @ chosen, looks @ chosen) * block.rows.has_keys("image", at_least=2)
-
-
-def without_self_mean_weight(block: RowBlock) -> "torch.Tensor":
-    """The same mass, and how many allowed pairs of different patches there are."""
-    shares, looks, chosen = _without_self(block)
-    rows, _ = block.rows.same
-    others = block.rows.n_allowed("image").clone()
-    others[rows] -= chosen[rows]
-    return columns(shares @ chosen, looks @ (chosen * others))
-
-
-def _without_self(block: RowBlock) -> "tuple[torch.Tensor, torch.Tensor, torch.Tensor]":
-    """Head x row image mass without the query itself; 1 where anything is left; image queries."""
+    Their mass on other patches; how many of them look anywhere; how many allowed pairs of
+    different patches there are.
+    """
     image, left = block.mass_elsewhere("image"), block.mass_elsewhere("any")
+    shares = image / left.masked_fill(left == 0, 1)
     looks = (left > 0).to(left.dtype)
-    chosen = block.rows.chosen("image") * block.rows.tables.is_self_attention
-    return image / left.masked_fill(left == 0, 1), looks, chosen
+    chosen, pairs = block.rows.other_patches
+    return columns(shares @ chosen, looks @ chosen, looks @ pairs)
 
 
 def _mass_of(queries: str, keys: str) -> BlockStatistic:
@@ -81,7 +60,8 @@ def _mass_of(queries: str, keys: str) -> BlockStatistic:
             f"The share of a {queries} query's attention that falls on all {keys} keys together, "
             f"averaged over the {queries} queries."
         ),
-        partial=partial(mass, queries=queries, keys=keys),
+        partial=by_kinds,
+        finish=_share(QUERIES, (queries, keys)),
         flow_name=f"{keys}-to-{queries}",
     )
 
@@ -96,7 +76,8 @@ def _mean_weight_of(queries: str, keys: str) -> BlockStatistic:
             "all such pairs; unlike the mass it shrinks as the keys become more."
         ),
         source=VL_INTERPRET,
-        partial=partial(mean_weight, queries=queries, keys=keys),
+        partial=by_kinds,
+        finish=_share(PAIRS, (queries, keys)),
         flow_name=f"{keys}-to-{queries}",
     )
 
@@ -111,7 +92,8 @@ def _lift_of(queries: str, keys: str) -> BlockStatistic:
             f"The {queries}-to-{keys} mass divided by the mass that the same queries would give if "
             "each looked at all its allowed keys alike; 1 is no preference."
         ),
-        partial=partial(lift, queries=queries, keys=keys),
+        partial=by_kinds,
+        finish=_share(UNIFORM, (queries, keys)),
         flow_name=f"{keys}-to-{queries}",
     )
 
@@ -138,7 +120,8 @@ CROSS_MODAL_MASS = BlockStatistic(
         "query, text keys for an image query), averaged over all text and image queries."
     ),
     source=VL_INTERPRET,
-    partial=cross_modal_mass,
+    partial=by_kinds,
+    finish=_share(QUERIES, ("text", "image"), ("image", "text")),
 )
 INTRA_MODAL_MASS = BlockStatistic(
     key="intra_modal_mass",
@@ -149,7 +132,8 @@ INTRA_MODAL_MASS = BlockStatistic(
         "query, image keys for an image query), averaged over all text and image queries."
     ),
     source=VL_INTERPRET,
-    partial=intra_modal_mass,
+    partial=by_kinds,
+    finish=_share(QUERIES, ("text", "text"), ("image", "image")),
 )
 WITHOUT_SELF_MASS = BlockStatistic(
     key="image_to_image_without_self_mass",
@@ -160,7 +144,7 @@ WITHOUT_SELF_MASS = BlockStatistic(
         "image keys together, averaged over the image queries."
     ),
     source=VL_INTERPRET,
-    partial=without_self_mass,
+    partial=without_self,
 )
 WITHOUT_SELF_MEAN_WEIGHT = BlockStatistic(
     key="image_to_image_without_self_mean_weight",
@@ -171,7 +155,8 @@ WITHOUT_SELF_MEAN_WEIGHT = BlockStatistic(
         "query does not give to itself, averaged over all such pairs."
     ),
     source=VL_INTERPRET,
-    partial=without_self_mean_weight,
+    partial=without_self,
+    finish=partial(ratio, under=(2,)),
 )
 SPECIAL_SHARE = BlockStatistic(
     key="special_share",
@@ -182,5 +167,6 @@ SPECIAL_SHARE = BlockStatistic(
         "separator and the like), averaged over all text and image queries."
     ),
     source="Clark et al. 2019",
-    partial=special_share,
+    partial=by_kinds,
+    finish=_share(QUERIES, ("text", "special"), ("image", "special")),
 )

@@ -1,14 +1,16 @@
 """One pass over the rows of each layer for any number of statistics."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
 
 from vl_core.arrays import HeadMap
+from vl_core.head_stats.known_rows import KnownRows
 from vl_core.head_stats.row_blocks import RowBlock, side_by_side
-from vl_core.head_stats.rows import Rows, RowSource
+from vl_core.head_stats.rows import RowSource
 from vl_core.head_stats.tables import Tables
 
 if TYPE_CHECKING:
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
 Totals = Float[np.ndarray, "head few"]
 PerHead = Float[np.ndarray, "head"]
+
+Partial = Callable[[RowBlock], "torch.Tensor"]
 
 BLOCK_BYTES = 4 * 2**20  # of weights at once: 1 MB and 16 MB both took longer
 BLOCK_ROWS = 256  # at most: enough to keep the matrix products thick
@@ -30,7 +34,7 @@ class Reduction(Protocol):
         """Its name in files."""
 
     @property
-    def partial(self) -> Callable[[RowBlock], "torch.Tensor"]:
+    def partial(self) -> Partial:
         """Totals of one block, head x few."""
 
     @property
@@ -43,79 +47,99 @@ def stored_key(key: str, *, with_specials: bool) -> str:
     return key if with_specials else f"{key}/without_specials"
 
 
-def measured(
-    layers: Iterable[Sequence[RowSource]],
-    tables: Tables,
-    statistics: Sequence[Reduction],
-    variants: Sequence[bool] = (True, False),
-) -> dict[str, HeadMap]:
-    """Each statistic, layer x head, with special tokens (True) and without (False)."""
-    wanted = [(statistic, variant) for variant in variants for statistic in statistics]
-    totals = [_layer_totals(sources, tables, wanted) for sources in layers]
-    return {
-        stored_key(statistic.key, with_specials=variant): _finished(statistic, layers_of_one)
-        for (statistic, variant), layers_of_one in zip(
-            wanted, zip(*totals, strict=True), strict=True
-        )
-    }
+class Pass:
+    """Totals of statistics that grow by one evaluation after another, each given and dropped.
 
+    Several evaluations of a layer add up; queries that none of them covers take part in no mean.
+    """
 
-def _finished(statistic: Reduction, layers: Sequence[Totals]) -> HeadMap:
-    """One number per head, all layers at once."""
-    totals = np.concatenate(layers)
-    return np.asarray(statistic.finish(totals).reshape(len(layers), -1))
+    def __init__(
+        self,
+        tables: Tables,
+        statistics: Sequence[Reduction],
+        variants: Sequence[bool] = (True, False),
+    ) -> None:
+        """Variants: with special tokens (True), without (False)."""
+        self._rows = KnownRows(tables)
+        self._wanted = [(statistic, variant) for variant in variants for statistic in statistics]
+        # Many statistics are read off the same totals.
+        partials = ((statistic.partial, variant) for statistic, variant in self._wanted)
+        self._partials = list(dict.fromkeys(partials))
+        self._totals: dict[int, list[Totals]] = {}
 
-
-def _layer_totals(
-    sources: Sequence[RowSource], tables: Tables, wanted: Sequence[tuple[Reduction, bool]]
-) -> list[Totals]:
-    """For each statistic the totals over all blocks of a layer, head x few."""
-    totals: list[Totals] = []
-    for source in sources:
-        for heads, block in _blocks(source, tables):
-            partials = _partials(block, wanted)
-            if not totals:
-                totals = [np.zeros((source.n_heads, part.shape[1])) for part in partials]
-            for total, part in zip(totals, partials, strict=True):
+    def add(self, layer: int, source: RowSource) -> None:
+        """Take in one evaluation of a layer; layers may come in any order."""
+        for heads, block in _blocks(source, self._rows):
+            parts = _computed(block, self._partials)
+            if layer not in self._totals:
+                shapes = [(source.n_heads, part.shape[1]) for part in parts]
+                self._totals[layer] = [np.zeros(shape) for shape in shapes]
+            for total, part in zip(self._totals[layer], parts, strict=True):
                 total[heads] += part
-    return totals
+
+    def finished(self) -> dict[str, HeadMap]:
+        """Each statistic, layer x head, under its stored key; layers in the order of numbers."""
+        layers = [self._totals[layer] for layer in sorted(self._totals)]
+        together = [np.concatenate(of_one) for of_one in zip(*layers, strict=True)]
+        totals = dict(zip(self._partials, together, strict=True))
+        return {
+            stored_key(statistic.key, with_specials=variant): np.asarray(
+                statistic.finish(totals[statistic.partial, variant]).reshape(len(layers), -1)
+            )
+            for statistic, variant in self._wanted
+        }
 
 
-def _partials(block: RowBlock, wanted: Sequence[tuple[Reduction, bool]]) -> list[Totals]:
-    blocks = {True: block}
-    if not all(with_specials for _, with_specials in wanted):
-        blocks[False] = block.without_specials()
-    parts = [statistic.partial(blocks[with_specials]) for statistic, with_specials in wanted]
+def measured(layers: Iterable[Iterable[RowSource]], running: Pass) -> dict[str, HeadMap]:
+    """What the pass makes of the sources of each layer, taken one layer after another."""
+    for layer, sources in enumerate(layers):
+        for source in sources:
+            running.add(layer, source)
+    return running.finished()
+
+
+def _computed(block: RowBlock, wanted: Sequence[tuple[Partial, bool]]) -> list[Totals]:
+    blocks = {True: block, False: block.without_specials}
+    parts = [partial(blocks[with_specials]) for partial, with_specials in wanted]
     widths = [part.shape[1] for part in parts]
     # One transfer for all of them: on an accelerator each would wait for the device.
-    together = side_by_side(parts).double().cpu().numpy()
+    together = side_by_side(parts).cpu().double().numpy()
     return np.split(together, np.cumsum(widths)[:-1], axis=1)
 
 
-def _blocks(source: RowSource, tables: Tables) -> Iterator[tuple[slice, RowBlock]]:
+def _blocks(source: RowSource, known: KnownRows) -> Iterator[tuple[slice, RowBlock]]:
     """The source's weights, some heads and rows at a time, each block within the budget."""
-    row_bytes = 4 * len(source.key_positions)
-    n_rows = int(np.clip(BLOCK_BYTES // row_bytes, 1, BLOCK_ROWS))
-    for queries in _slices(len(source.query_positions), n_rows):
-        chunk_rows = queries.stop - queries.start
+    n_queries, n_keys = len(source.query_positions), len(source.key_positions)
+    for queries in _slices(n_queries, min(BLOCK_ROWS, _within_budget(n_keys))):
+        allowed = source.allowed(queries)
+        keys = _reached(allowed)
+        positions = source.query_positions[queries], source.key_positions[keys]
+        row_size = (queries.stop - queries.start) * len(positions[1])
         rows = None
-        for heads in _slices(source.n_heads, max(1, BLOCK_BYTES // (row_bytes * chunk_rows))):
-            weights = source.rows(heads, queries)
-            rows = rows or _rows(source, queries, tables, weights)
-            yield heads, RowBlock.of(rows, weights[..., : len(rows.key_positions)])
+        for heads in _slices(source.n_heads, _within_budget(row_size)):
+            weights = source.rows(heads, queries, keys)
+            rows = rows or known.of(*positions, allowed[:, keys], weights.new_empty(0))
+            yield heads, RowBlock.of(rows, weights)
 
 
-def _rows(source: RowSource, queries: slice, tables: Tables, weights: "torch.Tensor") -> Rows:
-    allowed = source.allowed(queries)
-    # Under a causal mask the first rows reach few keys: what lies beyond them is left out.
+def _reached(allowed: "torch.Tensor") -> slice:
+    """The keys from the first to the last that any of these queries may look at; one at least.
+
+    Under a causal mask that is little more than half of all, with a window a few.
+    """
     reached = allowed.any(dim=0).nonzero()
-    n_keys = int(reached.max()) + 1 if len(reached) else 1
-    key_positions = source.key_positions[:n_keys]
-    is_padding = allowed.new_tensor(tables.keys.is_padding[key_positions])
-    allowed = allowed[:, :n_keys] & ~is_padding
-    like = weights.new_empty(0)
-    return Rows(tables, source.query_positions[queries], key_positions, allowed, like)
+    if not len(reached):
+        return slice(0, 1)
+    return slice(int(reached[0]), int(reached[-1]) + 1)
 
 
-def _slices(count: int, step: int) -> list[slice]:
-    return [slice(start, min(start + step, count)) for start in range(0, count, step)]
+def _within_budget(numbers: int) -> int:
+    """How many times as many numbers keep to the budget, at least once."""
+    return max(1, BLOCK_BYTES // (4 * numbers))
+
+
+def _slices(count: int, most: int) -> list[slice]:
+    """Slices of `count` things, about the same size each and no larger than `most`."""
+    n_slices = -(-count // most)
+    edges = [count * number // n_slices for number in range(n_slices + 1)]
+    return [slice(start, end) for start, end in pairwise(edges)]

@@ -22,17 +22,15 @@ def previous_token(block: RowBlock) -> "torch.Tensor":
 
 def _weight_at(block: RowBlock, rows: "torch.Tensor", keys: "torch.Tensor") -> "torch.Tensor":
     chosen = block.rows.chosen()[rows]
-    return columns(block.weights[:, rows, keys] @ chosen, block.looks[:, rows] @ chosen)
+    return columns(block.weights_at(rows, keys) @ chosen, block.looks[:, rows] @ chosen)
 
 
 def reach(block: RowBlock) -> "torch.Tensor":
     """Summed mean distance to the patches looked at, and how many patches look at any."""
-    rows, keys = block.rows.patches
-    distances = (block.weights[:, rows, keys] * block.rows.distances).sum(dim=-1)
-    image = block.mass("placed")[:, rows]
-    chosen = block.rows.chosen("placed")[rows] * block.rows.tables.is_self_attention
-    means = distances / image.masked_fill(image == 0, 1)
-    return columns(means @ chosen, (image > 0).to(image.dtype) @ chosen)
+    rows, _ = block.rows.patches
+    chosen = block.rows.chosen("placed")[rows]
+    looks = (block.sums.placed[:, rows] > 0).to(chosen.dtype)
+    return columns(block.sums.distances @ chosen, looks @ chosen)
 
 
 DIAGONAL = BlockStatistic(

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from vl_core.arrays import KeyMask
-from vl_core.head_stats.rows import KINDS, BoxedRows, Rows
+from vl_core.head_stats.boxed import BoxedBlock
+from vl_core.head_stats.row_sums import RowSums
+from vl_core.head_stats.rows import Rows
+from vl_core.head_stats.tables import KINDS
 
 if TYPE_CHECKING:
     import torch
@@ -16,42 +18,57 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class RowBlock:
-    """Weights of some heads on these rows (head x row x key); disallowed keys weigh exactly 0."""
+    """Weights of some heads on these rows, with special tokens or without, as `rows` has it.
+
+    sums: those over the whole rows, special tokens included.
+    """
 
     rows: Rows
-    weights: "torch.Tensor"
+    sums: RowSums
 
     @classmethod
     def of(cls, rows: Rows, weights: "torch.Tensor") -> "RowBlock":
         """The weights as the source gave them, less what falls on padding."""
-        is_padding = rows.tables.keys.is_padding[rows.key_positions]
-        return cls(rows, _without(weights, is_padding) if is_padding.any() else weights)
-
-    def without_specials(self) -> "RowBlock":
-        """Special tokens dropped from queries and keys, each row divided by what is left of it."""
-        is_special = self.rows.tables.keys.is_special[self.rows.key_positions]
-        weights = _without(self.weights, is_special) if is_special.any() else self.weights
-        return RowBlock(self.rows.without_specials, weights)
+        if len(rows.stray_keys):
+            weights = _without(weights, rows.stray_keys)
+        return cls(rows, RowSums(rows, weights))
 
     @cached_property
-    def _masses_elsewhere(self) -> "torch.Tensor":
-        """Kind of key x head x row: the weight on such keys other than the query itself."""
-        weights, (rows, keys) = self.weights, self.rows.same
-        if len(rows):
-            weights = weights.clone()
-            weights[:, rows, keys] = 0
-        # Few rows times many columns: the other way round the product takes four times as long.
-        masses = self.rows.key_groups @ weights.reshape(-1, weights.shape[-1]).T
-        return masses.reshape(-1, *weights.shape[:2])
+    def without_specials(self) -> "RowBlock":
+        """Special tokens dropped from queries and keys, each row divided by what is left of it."""
+        return RowBlock(self.rows.without_specials, self.sums)
+
+    @cached_property
+    def weights(self) -> "torch.Tensor":
+        """Head x row x key; keys that may not be looked at weigh exactly 0.
+
+        Not to be written into. Without special tokens it is formed for whoever asks for it.
+        """
+        if self.rows.with_specials:
+            return self.sums.weights
+        return _without(self.sums.weights, self.rows.special_keys)
+
+    @cached_property
+    def _totals(self) -> "torch.Tensor":
+        """Kind of key x head x row: the weight on such keys before any row is divided."""
+        return self.rows.by_kind(self.sums.everywhere)
+
+    @cached_property
+    def _left(self) -> "torch.Tensor":
+        """Head x row: the weight on all keys before any row is divided."""
+        return self._totals[KINDS.index("any")]
+
+    def _share(self, values: "torch.Tensor", left: "torch.Tensor") -> "torch.Tensor":
+        """Values of whole rows as shares of what is left of the rows."""
+        return values if self.rows.with_specials else values / left.masked_fill(left == 0, 1)
 
     @cached_property
     def _masses(self) -> "torch.Tensor":
-        """Kind of key x head x row: the share of each query's attention on such keys."""
-        rows, keys = self.rows.same
-        # Adding the query itself is exact; taking it away from the sum would not be.
-        masses = self._masses_elsewhere.clone()
-        masses[:, :, rows] += self.weights[:, rows, keys] * self.rows.key_groups[:, None, keys]
-        return masses
+        return self._share(self._totals, self._left)
+
+    @cached_property
+    def _masses_elsewhere(self) -> "torch.Tensor":
+        return self._share(self.rows.by_kind(self.sums.elsewhere), self._left)
 
     def mass(self, kind: str) -> "torch.Tensor":
         """Head x row: the share of each query's attention on keys of this kind."""
@@ -61,6 +78,10 @@ class RowBlock:
         """Head x row: the weight on keys of this kind other than the query itself."""
         return self._masses_elsewhere[KINDS.index(kind)]
 
+    def weights_at(self, rows: "torch.Tensor", keys: "torch.Tensor") -> "torch.Tensor":
+        """Head x pair: the weights between these rows and keys."""
+        return self._share(self.sums.weights[:, rows, keys], self._left[:, rows])
+
     @cached_property
     def looks(self) -> "torch.Tensor":
         """Head x row: 1 where a query looks anywhere at all, else 0.
@@ -68,51 +89,49 @@ class RowBlock:
         A fully masked query, or one that looked at nothing but the special tokens that were
         dropped, takes part in no mean.
         """
-        return (self.mass("any") > 0).to(self.weights.dtype)
+        return (self._left > 0).to(self._left.dtype)
 
     @cached_property
     def entropy(self) -> "torch.Tensor":
         """Head x row: the entropy of each query's attention in nats."""
-        # Below 1e-37 a weight times its logarithm is nothing, and float32 loses its digits.
-        terms = self.weights.clamp(min=1e-37).log_().mul_(self.weights)
-        return terms.sum(dim=-1).neg_().clamp_(min=0)
+        special, others = self.sums.logarithmic
+        if self.rows.with_specials:
+            return (special + others).neg_().clamp_(min=0)
+        left = self._left.masked_fill(self._left == 0, 1)
+        # The sum of w log w over weights w / left, from that over w.
+        return (left.log() - others / left).clamp_(min=0)
 
     @cached_property
-    def boxed_words(self) -> "BoxedBlock":
-        """The words that have boxes."""
-        return self._boxed(self.rows.boxed_words)
+    def gini(self) -> "torch.Tensor":
+        """Head x row: the Gini coefficient over the allowed keys; 0 where a query looks nowhere."""
+        sums = self.sums
+        with_specials = self.rows.with_specials
+        differences = sums.differences if with_specials else sums.differences_without_specials
+        largest = self.rows.n_allowed() * self._left
+        return differences / largest.masked_fill(largest == 0, 1)
+
+    @property
+    def boxed_words(self) -> BoxedBlock | None:
+        """The words that have boxes; None if there is none."""
+        return self.sums.boxed_words
+
+    @property
+    def boxed_class(self) -> BoxedBlock | None:
+        """The class token, if it has boxes and is not dropped."""
+        return self.sums.boxed_class if self.rows.with_specials else None
 
     @cached_property
-    def boxed_class(self) -> "BoxedBlock":
-        """The class token, if it has boxes."""
-        return self._boxed(self.rows.boxed_class)
+    def totals_by_kinds(self) -> "torch.Tensor":
+        """Head x (4 x kind of key) x kind of query: the mass of all queries that count, summed.
 
-    def _boxed(self, rows: BoxedRows) -> "BoxedBlock":
-        return BoxedBlock(rows, self.weights[:, rows.indices], self.mass("placed")[:, rows.indices])
-
-    def sum_and_count(self, values: "torch.Tensor", chosen: "torch.Tensor") -> "torch.Tensor":
-        """Head x 2: sum over the chosen queries of their value, and how many of them look.
-
-        values: head x row, 0 where a query looks nowhere. chosen: a number for each query, 1 or 0.
+        After it, of those that look, the sums of `Rows.choices`.
         """
-        return columns(values @ chosen, self.looks @ chosen)
+        import torch  # noqa: PLC0415 the registry of statistics is imported before the first paint
 
-
-@dataclass(frozen=True, eq=False)
-class BoxedBlock:
-    """Weights of some heads on the queries that have boxes (head x query x key).
-
-    image: head x query, the share of attention on patches with a place.
-    """
-
-    rows: BoxedRows
-    weights: "torch.Tensor"
-    image: "torch.Tensor"
-
-    @cached_property
-    def looks(self) -> "torch.Tensor":
-        """Head x query: 1 where a query looks at the image at all, else 0."""
-        return (self.image > 0).to(self.image.dtype)
+        choices = self.rows.choices
+        counts = (self.looks @ choices.flatten(1)).view(-1, *choices.shape[1:])
+        masses = (self._masses @ self.rows.chosen_by_kind.T).transpose(0, 1)
+        return torch.cat([masses, counts], dim=1)
 
 
 def columns(*totals: "torch.Tensor") -> "torch.Tensor":
@@ -129,8 +148,8 @@ def side_by_side(totals: list["torch.Tensor"]) -> "torch.Tensor":
     return torch.cat(totals, dim=-1)
 
 
-def _without(weights: "torch.Tensor", is_dropped: KeyMask) -> "torch.Tensor":
+def _without(weights: "torch.Tensor", keys: "torch.Tensor") -> "torch.Tensor":
     """The weights without these keys, each row divided by what is left of it."""
-    weights = weights * weights.new_tensor(~is_dropped)
+    weights = weights.index_fill(-1, keys, 0)
     left = weights.sum(dim=-1, keepdim=True)
     return weights.div_(left.masked_fill_(left == 0, 1))

@@ -11,12 +11,11 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from vl_core.arrays import QueryMask
-from vl_core.head_stats.tables import Boxed, Tables
+from vl_core.head_stats.boxed import BoxedRows
+from vl_core.head_stats.tables import GROUPS, KINDS, MADE_OF, Boxed, Tables
 
 if TYPE_CHECKING:
     import torch
-
-KINDS = ("text", "image", "special", "placed", "any")
 
 
 @runtime_checkable
@@ -24,7 +23,7 @@ class RowSource(Protocol):
     """One attention evaluation that gives out its rows: live while a model runs, or stored.
 
     query_positions and key_positions say which tokens of the stack's streams its queries and keys
-    are; each query of a layer appears in exactly one source of that layer.
+    are; each query of a layer appears in one source of that layer at most.
     """
 
     @property
@@ -39,8 +38,11 @@ class RowSource(Protocol):
     def n_heads(self) -> int:
         """How many heads there are."""
 
-    def rows(self, heads: slice, queries: slice) -> "torch.Tensor":
-        """Weights (head x row x key), float32 or float64; the caller does not change them."""
+    def rows(self, heads: slice, queries: slice, keys: slice) -> "torch.Tensor":
+        """Weights (head x row x key), float32 or float64; the caller may write into them.
+
+        The chosen queries may look at no keys but the chosen ones.
+        """
 
     def allowed(self, queries: slice) -> "torch.Tensor":
         """Which keys each of these queries may look at (row x key, bool)."""
@@ -51,7 +53,10 @@ class Rows:
     """Some queries of one source and what they may look at, the same for every head.
 
     allowed: row x key; padding is never allowed. like: a tensor with the weights' type and device.
-    With `with_specials` false, special tokens neither look nor are looked at.
+    key_groups: group x key, 1 where a key belongs to one of GROUPS. n_in_groups: group x row, how
+    many keys of each group a query may look at. stray_keys: the columns of padding that a model
+    looks at all the same. With `with_specials` false, special tokens neither look nor are looked
+    at.
     """
 
     tables: Tables
@@ -59,14 +64,41 @@ class Rows:
     key_positions: Int[np.ndarray, "key"]
     allowed: "torch.Tensor"
     like: "torch.Tensor"
+    key_groups: "torch.Tensor"
+    n_in_groups: "torch.Tensor"
+    stray_keys: "torch.Tensor"
     with_specials: bool = True
+
+    @classmethod
+    def of(
+        cls,
+        tables: Tables,
+        query_positions: Int[np.ndarray, "row"],
+        key_positions: Int[np.ndarray, "key"],
+        allowed: "torch.Tensor",
+        like: "torch.Tensor",
+    ) -> "Rows":
+        """With special tokens; `allowed` may still allow padding."""
+        padding = _indices(allowed, np.flatnonzero(tables.keys.is_padding[key_positions]))
+        stray_keys = padding[allowed[:, padding].any(dim=0)]
+        if len(stray_keys):
+            allowed = allowed.index_fill(1, stray_keys, value=False)
+        groups = like.new_tensor(tables.key_groups[:, key_positions])
+        return cls(
+            tables,
+            query_positions,
+            key_positions,
+            allowed,
+            like,
+            groups,
+            n_in_groups=groups @ allowed.to(like.dtype).T,
+            stray_keys=stray_keys,
+        )
 
     @cached_property
     def without_specials(self) -> "Rows":
         """The same rows, with special tokens neither looking nor looked at."""
-        is_special = self.tables.keys.is_special[self.key_positions]
-        kept = self.allowed & self.allowed.new_tensor(~is_special)
-        return replace(self, allowed=kept, with_specials=False)
+        return replace(self, with_specials=False)
 
     def numbers(self, array: np.ndarray) -> "torch.Tensor":
         """The array as a tensor that goes with the weights."""
@@ -80,38 +112,75 @@ class Rows:
         return counted[self.query_positions]
 
     @cached_property
-    def _chosen(self) -> "torch.Tensor":
+    def chosen_by_kind(self) -> "torch.Tensor":
+        """Kind x row: 1 for each query of the kind that counts, else 0."""
         kinds = self.tables.query_kinds
         of_kind = np.stack([kinds[kind][self.query_positions] for kind in KINDS])
         return self.numbers(of_kind & self.counts)
 
     def chosen(self, kind: str = "any") -> "torch.Tensor":
         """1 for each query of this kind that counts, else 0."""
-        return self._chosen[KINDS.index(kind)]
-
-    def has_keys(self, kind: str, at_least: int = 1) -> bool:
-        """Whether the stack has so many keys of this kind, in this block or in another."""
-        if kind == "special" and not self.with_specials:
-            return False
-        return int(self.tables.key_kinds[kind].sum()) >= at_least
+        return self.chosen_by_kind[KINDS.index(kind)]
 
     @cached_property
-    def key_groups(self) -> "torch.Tensor":
-        """Kind x key: 1 where a key is of that kind, in the order of KINDS."""
-        kinds = self.tables.key_kinds
-        return self.numbers(np.stack([kinds[kind][self.key_positions] for kind in KINDS]))
+    def _made_of(self) -> "torch.Tensor":
+        """Kind x group: 1 for each group that belongs to the kind; no special where dropped."""
+        kept = [1, 1, 1, self.with_specials]
+        return self.numbers(np.array(MADE_OF) * kept)
+
+    def by_kind(self, by_group: "torch.Tensor") -> "torch.Tensor":
+        """Sums over groups of keys (group x ...) as sums over kinds of keys (kind x ...)."""
+        return (self._made_of @ by_group.flatten(1)).view(-1, *by_group.shape[1:])
 
     @cached_property
     def _n_allowed(self) -> "torch.Tensor":
-        return self.key_groups @ self.allowed.to(self.like.dtype).T
+        return self.by_kind(self.n_in_groups)
 
     def n_allowed(self, kind: str = "any") -> "torch.Tensor":
         """For each query, how many keys of this kind it may look at."""
         return self._n_allowed[KINDS.index(kind)]
 
-    def uniform(self, kind: str) -> "torch.Tensor":
-        """For each query, the mass on this kind if it looked at all its allowed keys alike."""
-        return self.n_allowed(kind) / self.n_allowed().clamp(min=1)
+    @cached_property
+    def choices(self) -> "torch.Tensor":
+        """What each query that looks adds to numbers of queries and pairs and to uniform mass.
+
+        row x (3 x kind of key) x kind of query: 1 if the stack has keys of this kind, in these
+        rows or in others; how many of them the query may look at; the mass on them if it looked
+        at all its allowed keys alike.
+        """
+        import torch  # noqa: PLC0415 the registry of statistics is imported before the first paint
+
+        there_are = [self.tables.n_keys[kind] > 0 for kind in KINDS]
+        there_are[KINDS.index("special")] &= self.with_specials
+        pairs = self._n_allowed
+        queries = self.numbers(np.array(there_are))[:, None].expand_as(pairs)
+        each = torch.cat([queries, pairs, pairs / self.n_allowed().clamp(min=1)])
+        return each.T[:, :, None] * self.chosen_by_kind.T[:, None]
+
+    @cached_property
+    def choosing(self) -> "torch.Tensor":
+        """1 for each query that counts and may look at more than one key."""
+        return self.chosen() * (self.n_allowed() > 1)
+
+    @cached_property
+    def greatest_entropy(self) -> "torch.Tensor":
+        """For each query the entropy of looking at all its allowed keys alike; of two at least."""
+        return self.n_allowed().clamp(min=2).log()
+
+    @cached_property
+    def other_patches(self) -> "tuple[torch.Tensor, torch.Tensor]":
+        """For each row 1 if it is a patch that has others in its stream; its allowed others."""
+        rows, _ = self.same
+        chosen = self.chosen("image") * self.tables.is_self_attention
+        others = self.n_allowed("image").clone()
+        others[rows] -= chosen[rows]
+        return chosen * (self.tables.n_keys["image"] > 1), chosen * others
+
+    @cached_property
+    def special_keys(self) -> "torch.Tensor":
+        """The columns of special tokens."""
+        is_special = self.tables.key_kinds["special"][self.key_positions]
+        return _indices(self.allowed, np.flatnonzero(is_special))
 
     @cached_property
     def same(self) -> "tuple[torch.Tensor, torch.Tensor]":
@@ -129,93 +198,55 @@ class Rows:
         # In cross-attention the positions of queries and keys have nothing to do with each other.
         if self.tables.is_self_attention:
             column_of[self.key_positions] = np.arange(len(self.key_positions))
+        if not self.with_specials:
+            column_of[np.flatnonzero(self.tables.key_kinds["special"])] = -1
         columns = column_of[self.query_positions - steps]
         found = np.flatnonzero(columns >= 0)
-        row, column = self._indices(found), self._indices(columns[found])
+        row, column = _indices(self.allowed, found), _indices(self.allowed, columns[found])
         may = self.allowed[row, column]
         return row[may], column[may]
 
     @cached_property
     def patches(self) -> tuple[slice, slice]:
-        """The rows and keys between which all patches with a place lie, as slices."""
-        queries, keys = self.tables.query_kinds["placed"], self.tables.key_kinds["placed"]
-        return _span(queries[self.query_positions]), _span(keys[self.key_positions])
+        """The rows and keys between which all patches of one stream with a place lie, as slices."""
+        if not self.tables.is_self_attention:
+            return slice(0, 0), slice(0, 0)
+        placed = self.tables.key_kinds["placed"]
+        return _span(placed[self.query_positions]), _span(placed[self.key_positions])
 
     @cached_property
     def distances(self) -> "torch.Tensor":
         """Row x key within `patches`: how far apart the centres are, in patches; 0 without one."""
         rows, keys = self.patches
-        here = self.numbers(self.tables.queries.centres[self.query_positions[rows]])
-        there = self.numbers(self.tables.keys.centres[self.key_positions[keys]])
-        return (here[:, None] - there).square().sum(dim=-1).sqrt().nan_to_num(nan=0.0)
+        centres = self.tables.places
+        here = self.numbers(centres[:, self.query_positions[rows]])[..., None]
+        there = self.numbers(centres[:, self.key_positions[keys]])[:, None]
+        across, down = here[0] - there[0], here[1] - there[1]
+        return across.square_().add_(down.square_()).sqrt_().nan_to_num_(nan=0.0)
 
     @cached_property
-    def boxed_words(self) -> "BoxedRows":
+    def boxed_words(self) -> BoxedRows:
         """Those of these rows that are words with a box."""
         return self._boxed(self.tables.boxed_words)
 
     @cached_property
-    def boxed_class(self) -> "BoxedRows":
+    def boxed_class(self) -> BoxedRows:
         """That of these rows that is the class token, if the boxes asked about are known."""
         return self._boxed(self.tables.boxed_class)
 
-    def _boxed(self, boxed: Boxed) -> "BoxedRows":
+    def _boxed(self, boxed: Boxed) -> BoxedRows:
         number_of = np.full(len(self.tables.queries), -1)
         number_of[boxed.queries] = np.arange(len(boxed.queries))
         numbers = number_of[self.query_positions]
-        here = np.flatnonzero((numbers >= 0) & self.counts)
-        indices, columns = self._indices(here), self.key_positions
-        placed = self.allowed[indices] * self.key_groups[KINDS.index("placed")]
+        here = np.flatnonzero(numbers >= 0)
+        indices, columns = _indices(self.allowed, here), self.key_positions
+        placed = self.allowed[indices] * self.key_groups[GROUPS.index("placed")]
         inside, hits = (self.numbers(part[numbers[here]][:, columns]) for part in boxed[1:])
         return BoxedRows(indices, inside * placed, hits * placed, placed)
 
-    def _indices(self, array: np.ndarray) -> "torch.Tensor":
-        return self.allowed.new_empty(0).long().new_tensor(array)
 
-
-@dataclass(frozen=True, eq=False)
-class BoxedRows:
-    """Those of some rows whose queries have boxes in the picture, and how patches lie to these.
-
-    indices: which of the rows. The others are query x key. placed: 1 for each patch with a place
-    that the query may look at. inside: which fraction of such a patch lies in the boxes. hits: 1
-    for each that counts as a hit.
-    """
-
-    indices: "torch.Tensor"
-    inside: "torch.Tensor"
-    hits: "torch.Tensor"
-    placed: "torch.Tensor"
-
-    @cached_property
-    def uniform(self) -> "torch.Tensor":
-        """For each query, the share inside if it looked at all of its patches alike."""
-        return self.inside.sum(dim=-1) / self.placed.sum(dim=-1).clamp(min=1)
-
-    @cached_property
-    def reaches(self) -> "torch.Tensor":
-        """Which queries may look at anything inside their boxes."""
-        return self.uniform > 0
-
-    @cached_property
-    def misses(self) -> "torch.Tensor":
-        """1 for each patch that is no hit."""
-        return self.placed - self.hits
-
-    @cached_property
-    def is_elsewhere(self) -> "torch.Tensor":
-        """Which keys are no such patch."""
-        return self.placed == 0
-
-    @cached_property
-    def can_hit(self) -> "torch.Tensor":
-        """Which queries have a hit among their patches."""
-        return self.hits.any(dim=-1)
-
-    @cached_property
-    def n_pairs(self) -> "torch.Tensor":
-        """For each query, how many pairs of a hit and a miss there are."""
-        return self.hits.sum(dim=-1) * self.misses.sum(dim=-1)
+def _indices(like: "torch.Tensor", array: np.ndarray) -> "torch.Tensor":
+    return like.new_empty(0).long().new_tensor(array)
 
 
 def _span(chosen: Bool[np.ndarray, "token"]) -> slice:

@@ -34,11 +34,11 @@ class StoredRows:
         """How many heads there are."""
         return self.block.kept.shape[0]
 
-    def rows(self, heads: slice, queries: slice) -> "torch.Tensor":
+    def rows(self, heads: slice, queries: slice, keys: slice) -> "torch.Tensor":
         """Weights (head x row x key) in float32."""
         import torch  # noqa: PLC0415 the registry of statistics is imported before the first paint
 
-        return torch.from_numpy(self.block.kept.rows(heads, queries))
+        return torch.from_numpy(self.block.kept.rows(heads, queries)[..., keys])
 
     def allowed(self, queries: slice) -> "torch.Tensor":
         """Which keys each of these queries may look at (row x key, bool)."""

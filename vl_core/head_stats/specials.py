@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Int
 
 from vl_core.arrays import KeyMask, QueryMask, TokenMask
-from vl_core.trace import Block, KeptQueriesKeys, KeptWeights, Mask, Stack, TokenTable
+from vl_core.trace import Block, Kept, KeptNothing, KeptWeights, Mask, Stack
 
 Masks = dict[tuple[Mask, tuple[int, int], bytes, bytes], Mask]
 
@@ -17,25 +17,13 @@ def without_specials(stack: Stack) -> Stack:
     Padding stays. Stored statistics do not: they belong to the whole stack.
     """
     asking, offered = ~stack.queries.is_special, ~stack.keys.is_special
-    queries = _table(stack.queries, asking)
-    keys = queries if stack.keys is stack.queries else _table(stack.keys, offered)
+    queries = stack.queries.chosen(asking)
+    keys = queries if stack.keys is stack.queries else stack.keys.chosen(offered)
     masks: Masks = {}  # most layers have the same one
     blocks = tuple(
         tuple(_block(block, asking, offered, masks) for block in layer) for layer in stack.blocks
     )
     return replace(stack, queries=queries, keys=keys, blocks=blocks, head_stats={})
-
-
-def _table(table: TokenTable, kept: TokenMask) -> TokenTable:
-    chosen = np.flatnonzero(kept)
-    return TokenTable(
-        tuple(table.texts[i] for i in chosen),
-        tuple(table.kinds[i] for i in chosen),
-        table.boxes[kept],
-        table.spans[kept],
-        table.is_padding[kept],
-        table.is_unknown[kept],
-    )
 
 
 def _block(block: Block, asking: QueryMask, offered: KeyMask, masks: Masks) -> Block:
@@ -54,14 +42,16 @@ def _renumbered(positions: Int[np.ndarray, "chosen"], kept: TokenMask) -> Int[np
 
 
 def _kept(
-    kept: KeptWeights | KeptQueriesKeys,
+    kept: Kept,
     rows: Int[np.ndarray, "query"],
     columns: Int[np.ndarray, "key"],
     masks: Masks,
-) -> KeptWeights | KeptQueriesKeys:
+) -> Kept:
     _, n_queries, n_keys = kept.shape
     asked = (kept.mask, (n_queries, n_keys), rows.tobytes(), columns.tobytes())
     mask = masks.get(asked) or masks.setdefault(asked, _mask(kept, rows, columns))
+    if isinstance(kept, KeptNothing):
+        return KeptNothing((kept.shape[0], len(rows), len(columns)), mask)
     if isinstance(kept, KeptWeights):
         weights = kept.values[:, rows][:, :, columns].astype(np.float32)
         left = weights.sum(axis=-1, keepdims=True)
@@ -72,7 +62,7 @@ def _kept(
 
 
 def _mask(
-    kept: KeptWeights | KeptQueriesKeys,
+    kept: Kept,
     rows: Int[np.ndarray, "query"],
     columns: Int[np.ndarray, "key"],
 ) -> Mask:

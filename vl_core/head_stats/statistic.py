@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vl_core.arrays import HeadMap
-from vl_core.head_stats.passes import PerHead, Totals, measured, stored_key
+from vl_core.head_stats.passes import Pass, PerHead, Totals, measured, stored_key
 from vl_core.head_stats.row_blocks import RowBlock
 from vl_core.head_stats.sources import stored_layers
 from vl_core.head_stats.tables import Tables
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import torch
 
 Range = tuple[float | None, float | None]
+Columns = tuple[int, ...]
+Finish = Callable[[Totals], PerHead]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,27 +54,30 @@ class HeadStatistic(ABC):
         """The statistic over what the stack keeps."""
 
 
-def ratio(totals: Totals) -> PerHead:
-    """The first total divided by the second; missing where the second is 0.
+def ratio(totals: Totals, over: Columns = (0,), under: Columns = (1,)) -> PerHead:
+    """Some totals together divided by others; missing where these are 0.
 
     Most statistics are such a mean: a sum over queries and the number of these queries.
     """
+    sums, counts = (totals[:, list(columns)].sum(axis=1) for columns in (over, under))
     missing = np.full(len(totals), np.nan)
-    return np.divide(totals[:, 0], totals[:, 1], out=missing, where=totals[:, 1] > 0)
+    return np.divide(sums, counts, out=missing, where=counts > 0)
 
 
 @dataclass(frozen=True, kw_only=True)
 class BlockStatistic(HeadStatistic):
     """A statistic that is read off blocks of rows, all such statistics in one pass.
 
-    partial: from a block to totals (head x few), which add up over the blocks of a layer.
+    partial: from a block to totals (head x few), which add up over the blocks of a layer; what
+    several statistics have in common is computed once in a pass.
     finish: from a layer's totals to one number per head, nan for a missing one.
     """
 
     partial: Callable[[RowBlock], "torch.Tensor"]
-    finish: Callable[[Totals], PerHead] = ratio
+    finish: Finish = ratio
 
     def _computed(self, stack: Stack, *, with_specials: bool) -> HeadMap:
         tables = Tables(stack.queries, stack.keys, stack.regions)
-        (values,) = measured(stored_layers(stack), tables, (self,), (with_specials,)).values()
+        running = Pass(tables, (self,), (with_specials,))
+        (values,) = measured(stored_layers(stack), running).values()
         return values

@@ -13,6 +13,12 @@ from vl_core.example import Region
 from vl_core.head_stats.boxes import covered, hits
 from vl_core.trace import TokenTable
 
+KINDS = ("text", "image", "special", "placed", "any")
+
+# Groups of keys that do not overlap, and for each of KINDS which of them it is made of.
+GROUPS = ("text", "placed", "unplaced", "special")
+MADE_OF = ((1, 0, 0, 0), (0, 1, 1, 0), (0, 0, 0, 1), (0, 1, 0, 0), (1, 1, 1, 1))
+
 
 class Boxed(NamedTuple):
     """Some queries, each with boxes in the picture that it might look at.
@@ -52,6 +58,22 @@ class Tables:
     def key_kinds(self) -> dict[str, KeyMask]:
         """For each kind of token, which keys are of that kind; padding is of none."""
         return _kinds(self.keys)
+
+    @cached_property
+    def key_groups(self) -> Bool[np.ndarray, "group key"]:
+        """For each of GROUPS, which keys belong to it; padding to none."""
+        kinds = self.key_kinds | {"unplaced": self.key_kinds["image"] & ~self.key_kinds["placed"]}
+        return np.stack([kinds[group] for group in GROUPS])
+
+    @cached_property
+    def n_keys(self) -> dict[str, int]:
+        """How many keys of each kind there are."""
+        return {kind: int(is_kind.sum()) for kind, is_kind in self.key_kinds.items()}
+
+    @cached_property
+    def places(self) -> Float[np.ndarray, "2 token"]:
+        """Across and down: the centre of each patch in patches; nan for what has no place."""
+        return np.where(self.key_kinds["placed"], self.keys.centres.T, np.nan)
 
     @cached_property
     def boxed_words(self) -> Boxed:

@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Float16, Int
 
 from vl_core.arrays import LayerAttention
-from vl_core.errors import TraceError
-from vl_core.trace.frozen import freeze, own, take_over
+from vl_core.errors import BudgetError, TraceError
+from vl_core.frozen import freeze, own, take_over
 from vl_core.trace.masks import Mask
 
 
@@ -87,6 +87,10 @@ class KeptQueriesKeys:
 
     def rows(self, heads: slice, queries: slice) -> LayerAttention:
         """Weights of the chosen heads and queries on all keys, float32, rows summing to one."""
+        return _softmax(self.scores(heads, queries))
+
+    def scores(self, heads: slice, queries: slice) -> LayerAttention:
+        """What the softmax is taken of, float32: -inf where the mask forbids a key."""
         n_heads, n_queries, n_keys = self.shape
         chosen = np.arange(*heads.indices(n_heads))
         asked = self.queries[chosen, queries].astype(np.float32) * np.float32(self.scaling)
@@ -99,7 +103,33 @@ class KeptQueriesKeys:
         if not self.mask.allows_all:
             hidden = ~self.mask.rows(queries, n_queries, n_keys)
             np.copyto(scores, np.float32(-np.inf), where=hidden)
-        return _softmax(scores)
+        return np.asarray(scores)
+
+
+@dataclass(frozen=True)
+class KeptNothing:
+    """Attention that was measured while the model ran, and for which there was no room.
+
+    shape: heads, queries, keys.
+    """
+
+    shape: tuple[int, int, int]
+    mask: Mask = field(default_factory=Mask)
+
+    def __post_init__(self) -> None:
+        self.mask.check(*self.shape[1:])
+
+    def rows(self, heads: slice, queries: slice) -> LayerAttention:
+        """There are none: raises BudgetError."""
+        del heads, queries
+        raise BudgetError(
+            f"The weights of these {self.shape[0]} heads on {self.shape[2]} tokens were not kept: "
+            "they did not fit the memory allowed for one analysis. The statistics of the heads "
+            "were measured and are there. Choose a smaller picture, or allow more memory."
+        )
+
+
+Kept = KeptWeights | KeptQueriesKeys | KeptNothing
 
 
 def _softmax(scores: LayerAttention) -> LayerAttention:
@@ -120,7 +150,7 @@ class Block:
 
     query_positions: Int[np.ndarray, "query"]
     key_positions: Int[np.ndarray, "key"]
-    kept: KeptWeights | KeptQueriesKeys
+    kept: Kept
 
     def __post_init__(self) -> None:
         wanted = self.kept.shape[1:]

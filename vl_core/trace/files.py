@@ -17,19 +17,21 @@ from safetensors.numpy import save as to_bytes
 from vl_core.errors import TraceError, VLError
 from vl_core.example import Region
 from vl_core.pictures import MAX_PIXELS
-from vl_core.trace.blocks import Block, KeptQueriesKeys, KeptWeights
+from vl_core.trace.blocks import Block, Kept, KeptNothing, KeptQueriesKeys, KeptWeights
 from vl_core.trace.example import TracedExample
 from vl_core.trace.masks import Mask
 from vl_core.trace.provenance import Prediction, Provenance
 from vl_core.trace.stack import Stack
 from vl_core.trace.stream import Stream
-from vl_core.trace.tokens import TokenTable
+from vl_core.trace.tokens import MASKS, TokenTable
 
 if TYPE_CHECKING:
     from vl_core.trace.whole import Trace
 
 FORMAT = "vl-interpret-trace"
-VERSION = 2  # raise it with every change of the layout below
+VERSION = 3  # raise it with every change of the layout below
+
+_WORDS = ("texts", "kinds", "views")  # what a table of tokens says in words
 
 Arrays = dict[str, np.ndarray]
 JSON = dict[str, Any]
@@ -91,11 +93,12 @@ def load(path: Path) -> "Trace":
             for d in description["stacks"]
         }
         prediction = description["prediction"]
+        top = tuple((text, share) for text, share in prediction["top"])
         return Trace(
             example,
             streams,
             stacks,
-            Prediction(prediction["kind"], tuple((t, p) for t, p in prediction["top"])),
+            Prediction(prediction["kind"], top, prediction.get("similarity")),
             Provenance(**description["provenance"]),
         )
     except VLError:
@@ -192,19 +195,15 @@ def _pack_stream(stream: Stream, arrays: Arrays) -> JSON:
         f"{prefix}.scales": stream.scales,
         f"{prefix}.boxes": tokens.boxes,
         f"{prefix}.spans": tokens.spans,
-        f"{prefix}.is_padding": tokens.is_padding,
-        f"{prefix}.is_unknown": tokens.is_unknown,
-    }
-    return {"name": stream.name, "texts": tokens.texts, "kinds": tokens.kinds}
+    } | {f"{prefix}.{mask}": getattr(tokens, mask) for mask in MASKS}
+    return {"name": stream.name} | {name: getattr(tokens, name) for name in _WORDS}
 
 
 def _unpack_stream(description: JSON, arrays: Arrays) -> Stream:
     prefix = f"stream.{description['name']}"
-    tokens = TokenTable(
-        tuple(description["texts"]),
-        tuple(description["kinds"]),
-        *(arrays[f"{prefix}.{name}"] for name in ("boxes", "spans", "is_padding", "is_unknown")),
-    )
+    columns: dict[str, Any] = {name: tuple(description[name]) for name in _WORDS}
+    columns |= {name: arrays[f"{prefix}.{name}"] for name in ("boxes", "spans", *MASKS)}
+    tokens = TokenTable(**columns)
     states, scales = arrays[f"{prefix}.states"], arrays[f"{prefix}.scales"]
     return Stream(description["name"], tokens, states, scales)
 
@@ -262,6 +261,8 @@ def _pack_block(block: Block, prefix: str, arrays: Arrays) -> JSON:
     arrays[f"{prefix}.query_positions"] = block.query_positions
     arrays[f"{prefix}.key_positions"] = block.key_positions
     kept = block.kept
+    if isinstance(kept, KeptNothing):
+        return {"not_kept": kept.shape}
     if isinstance(kept, KeptWeights):
         arrays[f"{prefix}.weights"] = kept.values
         return {}
@@ -285,8 +286,11 @@ def _unpack_mask(description: JSON, prefix: str, arrays: Arrays) -> Mask:
 def _unpack_block(description: JSON, prefix: str, arrays: Arrays, masks: Sequence[Mask]) -> Block:
     mask = masks[description["mask"]]
     weights = arrays.get(f"{prefix}.weights")
-    kept: KeptWeights | KeptQueriesKeys
-    if weights is not None:
+    kept: Kept
+    if "not_kept" in description:
+        heads, queries, keys = description["not_kept"]
+        kept = KeptNothing((heads, queries, keys), mask)
+    elif weights is not None:
         kept = KeptWeights(weights, mask)
     else:
         kept = KeptQueriesKeys(

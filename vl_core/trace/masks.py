@@ -7,7 +7,7 @@ import numpy as np
 
 from vl_core.arrays import AllowedKeys, KeyMask
 from vl_core.errors import TraceError
-from vl_core.trace.frozen import freeze, own, take_over
+from vl_core.frozen import freeze, own, take_over
 
 MaskKind = Literal["full", "causal", "sliding", "explicit"]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from vl_core.errors import TraceError
-from vl_core.trace.frozen import freeze, own_mapping
+from vl_core.frozen import freeze, own_mapping
 
 ROUNDING = 1e-3
 
@@ -19,10 +19,12 @@ class Prediction:
     kind: "answer" from a fixed list, "candidates" that were given, "similarity" of picture and
     text, or generated "text". top: the likeliest first, each with its probability (0..1); for a
     similarity the cosine (-1..1), for generated text the probability of each token in turn.
+    similarity: the cosine of picture and text, where a model gives it beside an answer.
     """
 
     kind: PredictionKind
     top: tuple[tuple[str, float], ...]
+    similarity: float | None = None
 
     def __post_init__(self) -> None:
         if not self.top:
@@ -36,6 +38,8 @@ class Prediction:
             # Half precision rounds a probability or a cosine of 1 up by as much.
             if not lowest - ROUNDING <= number <= 1 + ROUNDING:
                 raise TraceError(f"a prediction of {number}, wanted {lowest} to 1")
+        if self.similarity is not None and not abs(self.similarity) <= 1 + ROUNDING:
+            raise TraceError(f"a similarity of {self.similarity}, wanted -1 to 1")
         if self.kind != "text" and numbers != sorted(numbers, reverse=True):
             raise TraceError(f"predictions in the order {numbers}, wanted the likeliest first")
 

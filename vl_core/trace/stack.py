@@ -9,8 +9,8 @@ from jaxtyping import Int
 from vl_core.arrays import AllowedKeys, HeadMap
 from vl_core.errors import TraceError
 from vl_core.example import Region
-from vl_core.trace.blocks import Block, KeptWeights
-from vl_core.trace.frozen import freeze, own_mapping
+from vl_core.frozen import freeze, own_mapping
+from vl_core.trace.blocks import Block, KeptNothing, KeptWeights
 from vl_core.trace.masks import Mask
 from vl_core.trace.tokens import TokenTable
 from vl_core.trace.weights import Weights
@@ -69,11 +69,24 @@ class Stack:
             _check_positions(f"{where}: a key", block.key_positions, len(self.keys))
             _check_rows(where, block)
             seen[block.query_positions] += 1
-        if (seen != 1).any():
+        # Across streams some tokens of a stream may not look at the other: their rows are empty.
+        wrong = seen != 1 if self.is_self_attention else seen > 1
+        if wrong.any():
             raise TraceError(
-                f"stack {self.name}, layer {number}: query {int((seen != 1).argmax())} is looked "
-                f"through {int(seen[(seen != 1).argmax()])} times, wanted once"
+                f"stack {self.name}, layer {number}: query {int(wrong.argmax())} is looked "
+                f"through {int(seen[wrong.argmax()])} times, wanted once"
             )
+
+    @property
+    def is_self_attention(self) -> bool:
+        """Whether a stream looks at itself, so that a token can look at itself."""
+        return self.queries is self.keys
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether all its weights can be had, and not only the statistics that were measured."""
+        blocks = (block for layer in self.blocks for block in layer)
+        return not any(isinstance(block.kept, KeptNothing) for block in blocks)
 
     @property
     def n_layers(self) -> int:
@@ -124,6 +137,8 @@ def _check_positions(what: str, positions: Int[np.ndarray, "token"], count: int)
 
 def _check_rows(where: str, block: Block) -> None:
     """Nothing infinite, and kept weights are distributions over the keys that are allowed."""
+    if isinstance(block.kept, KeptNothing):
+        return
     if isinstance(block.kept, KeptWeights):
         _check_weights(where, block.kept)
         return

@@ -1,13 +1,28 @@
 """One sequence of tokens inside a model, with where each token lay after every layer."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float, Float16
 
 from vl_core.arrays import HiddenStates, PackedStates, StateScales
 from vl_core.errors import TraceError
-from vl_core.trace.frozen import freeze, own, take_over
+from vl_core.frozen import freeze, own, take_over
 from vl_core.trace.tokens import TokenTable
+
+PackedState = tuple[Float16[np.ndarray, "token width"], np.float32]
+
+
+def packed(state: Float[np.ndarray, "token width"]) -> PackedState:
+    """One hidden state in float16, and the power of two that it was divided by."""
+    highest = np.float32(np.abs(state).max(initial=0))
+    # Powers of two change no digit, and the largest value near float16's own limit leaves
+    # room for the smallest: what a float16 model computed is kept as it is.
+    room = np.finfo(np.float16).maxexp - 1
+    exponent = np.frexp(highest if highest > 0 else np.float32(1))[1] - room
+    scale = np.ldexp(np.float32(1), np.maximum(exponent, np.finfo(np.float32).minexp))
+    return (state / scale).astype(np.float16), scale
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,14 +58,18 @@ class Stream:
     @classmethod
     def of(cls, name: str, tokens: TokenTable, hidden_states: HiddenStates) -> "Stream":
         """A stream that keeps these hidden states (state x token x width) in half the room."""
-        highest = np.abs(hidden_states).max(axis=(1, 2), initial=0).astype(np.float32)
-        # Powers of two change no digit, and the largest value near float16's own limit leaves
-        # room for the smallest: what a float16 model computed is kept as it is.
-        room = np.finfo(np.float16).maxexp - 1
-        exponents = np.frexp(np.where(highest > 0, highest, np.float32(1)))[1] - room
-        scales = np.ldexp(np.float32(1), np.maximum(exponents, np.finfo(np.float32).minexp))
-        packed = (hidden_states / scales[:, None, None]).astype(np.float16)
-        return cls(name, tokens, packed, scales)
+        if not len(hidden_states):
+            return cls(name, tokens, hidden_states.astype(np.float16), np.zeros(0, np.float32))
+        return cls.of_states(name, tokens, map(packed, hidden_states))
+
+    @classmethod
+    def of_states(cls, name: str, tokens: TokenTable, states: Iterable[PackedState]) -> "Stream":
+        """A stream of states that were packed one by one; it may have none."""
+        kept = list(states)
+        scales = np.array([scale for _, scale in kept], np.float32)
+        if not kept:
+            return cls(name, tokens, np.zeros((0, len(tokens), 0), np.float16), scales)
+        return cls(name, tokens, np.stack([state for state, _ in kept]), scales)
 
     @property
     def hidden_states(self) -> HiddenStates:

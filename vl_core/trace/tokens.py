@@ -1,16 +1,20 @@
 """Which position of a stream is which word, patch or special token, and where it lies."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
+from itertools import chain
+from typing import Any
 
 import numpy as np
+from jaxtyping import Int
 
 from vl_core.arrays import Boxes, Centres, Spans, TokenMask
 from vl_core.errors import TraceError
-from vl_core.trace.frozen import freeze, own
+from vl_core.frozen import freeze, own
 
 KINDS = ("text", "image", "special")
+MASKS = ("is_padding", "is_unknown", "is_generated")
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,6 +25,8 @@ class TokenTable:
     boxes: left, top, right, bottom of a patch in pixels of the original picture; nan without a
     place. spans: the characters of the example's text that a token stands for; -1 without any.
     is_padding: positions that only fill up a batch. is_unknown: words outside the vocabulary.
+    is_generated: tokens of the model's own answer. views: where a model is shown a picture several
+    times (whole, and cut into tiles), in which view each patch lies; else "".
     """
 
     texts: tuple[str, ...]
@@ -29,10 +35,12 @@ class TokenTable:
     spans: Spans
     is_padding: TokenMask
     is_unknown: TokenMask
+    is_generated: TokenMask
+    views: tuple[str, ...]
 
     def __post_init__(self) -> None:
         count = len(self.texts)
-        for name in ("kinds", "boxes", "spans", "is_padding", "is_unknown"):
+        for name in ("kinds", "boxes", "spans", *MASKS, "views"):
             found = len(getattr(self, name))
             if found != count:
                 raise TraceError(f"{found} {name} for {count} token texts; one each is wanted")
@@ -43,7 +51,7 @@ class TokenTable:
             shape = getattr(self, name).shape
             if shape != (count, width):
                 raise TraceError(f"{name} of shape {shape}; {count} x {width} numbers are wanted")
-        arrays = ("boxes", "spans", "is_padding", "is_unknown")
+        arrays = ("boxes", "spans", *MASKS)
         freeze(self, **{name: own(getattr(self, name)) for name in arrays})
 
     @classmethod
@@ -55,17 +63,44 @@ class TokenTable:
         spans: Spans | None = None,
         is_padding: TokenMask | None = None,
         is_unknown: TokenMask | None = None,
+        *,
+        is_generated: TokenMask | None = None,
+        views: Sequence[str] | None = None,
     ) -> "TokenTable":
         """A table in which what is not given is absent: no boxes, no spans, nothing padded."""
         count = len(texts)
+        masks = {"is_padding": is_padding, "is_unknown": is_unknown, "is_generated": is_generated}
+        columns: dict[str, Any] = {
+            name: np.zeros(count, bool) if mask is None else mask for name, mask in masks.items()
+        }
         return cls(
             tuple(texts),
             tuple(kinds),
             np.full((count, 4), np.nan) if boxes is None else boxes,
             np.full((count, 2), -1) if spans is None else spans,
-            np.zeros(count, bool) if is_padding is None else is_padding,
-            np.zeros(count, bool) if is_unknown is None else is_unknown,
+            views=("",) * count if views is None else tuple(views),
+            **columns,
         )
+
+    @classmethod
+    def joined(cls, tables: Sequence["TokenTable"]) -> "TokenTable":
+        """The tokens of these tables one after the other; at least one table is wanted."""
+        columns: dict[str, Any] = {}
+        for name in (field.name for field in fields(cls)):
+            parts = [getattr(table, name) for table in tables]
+            is_words = isinstance(parts[0], tuple)
+            columns[name] = tuple(chain(*parts)) if is_words else np.concatenate(parts)
+        return cls(**columns)
+
+    def chosen(self, tokens: TokenMask | Int[np.ndarray, "some"] | slice) -> "TokenTable":
+        """The table of some of the tokens: by a mask, a slice, or in the order of positions."""
+        positions = np.arange(len(self))[tokens]
+        columns: dict[str, Any] = {}
+        for name in (field.name for field in fields(self)):
+            column = getattr(self, name)
+            is_words = isinstance(column, tuple)
+            columns[name] = tuple(column[i] for i in positions) if is_words else column[positions]
+        return TokenTable(**columns)
 
     def __len__(self) -> int:
         return len(self.texts)

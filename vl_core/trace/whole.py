@@ -8,9 +8,9 @@ import numpy as np
 
 from vl_core.errors import TraceError
 from vl_core.example import EDGE, Region, wrong_box
+from vl_core.frozen import freeze, own_mapping
 from vl_core.trace import files
 from vl_core.trace.example import TracedExample
-from vl_core.trace.frozen import freeze, own_mapping
 from vl_core.trace.provenance import Prediction, Provenance
 from vl_core.trace.stack import Stack
 from vl_core.trace.stream import Stream
@@ -92,6 +92,20 @@ class Trace:
             raise TraceError(
                 f"stream {name}: a token for the characters {start} to {end} of a text of {length}"
             )
+
+    @property
+    def n_bytes(self) -> int:
+        """About how many bytes of memory it takes: its attention and hidden states."""
+        kept = (
+            vars(block.kept)
+            for stack in self.stacks.values()
+            for layer in stack.blocks
+            for block in layer
+        )
+        attention = (value for one in kept for value in one.values())
+        states = (stream.packed_states for stream in self.streams.values())
+        arrays = (one for one in (*attention, *states) if isinstance(one, np.ndarray))
+        return sum(array.nbytes for array in arrays)
 
     def save(self, path: str | Path) -> None:
         """Write the trace as one safetensors file, whole or not at all."""

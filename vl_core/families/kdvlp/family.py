@@ -7,24 +7,26 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from PIL import Image
 from torch import Tensor
 from transformers import BatchFeature
 
 from vl_core.arrays import Boxes
-from vl_core.capture import Place
+from vl_core.capture import Door, Place, doors_of
 from vl_core.errors import TextError
 from vl_core.example import Example
+from vl_core.families import Options
+from vl_core.families.answers import likeliest
 from vl_core.families.kdvlp.configuration import KDVLPConfig
 from vl_core.families.kdvlp.image_processing import KDVLPImageProcessor
 from vl_core.families.kdvlp.modelling import KDVLPForTasks
 from vl_core.families.kdvlp.processing import KDVLPProcessor
+from vl_core.families.loading import pretrained
 from vl_core.trace import Prediction, TokenTable
 
 STREAM = "encoder"
-TOP_ANSWERS = 5
-_ATTENTION = re.compile(r"kdvlp\.encoder\.layers\.(\d+)\.attention")
+_LAYERS = "kdvlp.encoder.layers"
+_ATTENTION = re.compile(rf"{re.escape(_LAYERS)}\.(\d+)\.attention")
 
 
 @dataclass(frozen=True)
@@ -69,9 +71,8 @@ class KDVLP:
     def streams(self, example: Example, inputs: BatchFeature) -> dict[str, TokenTable]:
         """The one stream: words by the name the model knows them by, unknown ones by their own."""
         words = self._words(example.text, inputs["input_ids"][0].tolist())
-        return {
-            STREAM: words if example.size is None else _joined(words, self._cells(example.size))
-        }
+        parts = [words] if example.size is None else [words, self._cells(example.size)]
+        return {STREAM: TokenTable.joined(parts)}
 
     def _words(self, text: str, ids: list[int]) -> TokenTable:
         tokenizer = self.processor.tokenizer
@@ -96,32 +97,34 @@ class KDVLP:
         ]
         return TokenTable.of(names, ["image"] * len(names), boxes=cell_boxes(rows, columns, size))
 
-    def place(self, module_name: str) -> Place | None:
-        """Where the attention of this module belongs; None for a module without attention."""
+    def places(self, module_name: str) -> tuple[Place, ...]:
+        """The layers of the encoder, as they are counted in the model."""
         found = _ATTENTION.fullmatch(module_name)
-        return Place("encoder", STREAM, STREAM, int(found[1])) if found else None
+        return (Place(STREAM, STREAM, STREAM, int(found[1])),) if found else ()
 
-    def hidden_states(self, outputs: Mapping[str, Any]) -> dict[str, Tensor]:
-        """State x token x width; the last state is taken before the final norm."""
-        return {STREAM: torch.cat(outputs["hidden_states"])}
+    def doors(self) -> dict[str, tuple[Door, ...]]:
+        """Around each layer of the encoder; the last state is taken before the final norm."""
+        return {STREAM: doors_of([f"{_LAYERS}.{i}" for i in range(self.n_layers)])}
+
+    @property
+    def n_layers(self) -> int:
+        """How many layers the encoder has."""
+        return int(self.model.config.num_hidden_layers)
+
+    def answered(self, inputs: BatchFeature) -> BatchFeature:
+        """The inputs as they are: answers are chosen from a list."""
+        return inputs
 
     def answer_logits(self, outputs: Mapping[str, Any]) -> Tensor:
         """Sequence x answer, read off the class token."""
         logits: Tensor = outputs["answer_logits"]
         return logits
 
-    def prediction(self, outputs: Mapping[str, Any]) -> Prediction:
+    def prediction(
+        self, _example: Example, _inputs: BatchFeature, outputs: Mapping[str, Any], /
+    ) -> Prediction:
         """The likeliest answers out of the fixed list the model knows."""
-        probabilities = self.answer_logits(outputs)[0].float().softmax(dim=-1)
-        top = probabilities.topk(min(TOP_ANSWERS, len(probabilities)))
-        names = self.model.config.id2label
-        return Prediction(
-            "answer",
-            tuple(
-                (names[index], value)
-                for index, value in zip(top.indices.tolist(), top.values.tolist(), strict=True)
-            ),
-        )
+        return likeliest(self.answer_logits(outputs)[0], self.model.config.id2label)
 
     def preprocessing(self) -> dict[str, Any]:
         """How pictures are resized and normalised, and how many text tokens fit."""
@@ -146,39 +149,18 @@ def cell_boxes(rows: int, columns: int, size: tuple[int, int]) -> Boxes:
     return edges * np.tile(np.array(size) / (columns, rows), 2)
 
 
-def _joined(words: TokenTable, cells: TokenTable) -> TokenTable:
-    return TokenTable(
-        words.texts + cells.texts,
-        words.kinds + cells.kinds,
-        np.concatenate([words.boxes, cells.boxes]),
-        np.concatenate([words.spans, cells.spans]),
-        np.concatenate([words.is_padding, cells.is_padding]),
-        np.concatenate([words.is_unknown, cells.is_unknown]),
-    )
-
-
-def load(path: Path) -> KDVLP:
-    """The checkpoint in this folder, in full precision and ready to run.
+def load(path: Path, options: Options) -> KDVLP:
+    """The checkpoint in this folder, ready to run.
 
     Raises OSError or ValueError for files that are missing, incomplete or contradict each other;
     damaged ones raise whatever transformers makes of them.
     """
-    model, report = KDVLPForTasks.from_pretrained(
-        path,
-        dtype=torch.float32,
-        local_files_only=True,
-        use_safetensors=True,  # never a pickle
-        output_loading_info=True,
-    )
-    # transformers would put random numbers in place of the missing, and drop the unexpected.
-    for problem in ("missing", "unexpected"):
-        if names := sorted(report[f"{problem}_keys"]):
-            raise ValueError(f"{len(names)} weights are {problem}, {names[0]} among them")
+    model = pretrained(KDVLPForTasks, path, options)
     processor = KDVLPProcessor.from_pretrained(path, local_files_only=True)
     _check_fit(processor.image_processor, model.config)
     # What a visitor types is text: no question may hold a [SEP] that the model takes for its own.
     processor.tokenizer.split_special_tokens = True
-    return KDVLP(model.eval(), processor)
+    return KDVLP(model, processor)
 
 
 def _check_fit(pictures: KDVLPImageProcessor, config: KDVLPConfig) -> None:

@@ -110,7 +110,7 @@ class KDVLPModel(KDVLPPreTrainedModel):
         return raster(self.backbone(pixel_values, pixel_mask), pixel_mask, self.config.stride)
 
     @capture_outputs(tie_last_hidden_states=False)
-    def forward(  # noqa: PLR0913, PLR0917 - what the processor gives, and what training adds
+    def forward(  # noqa: PLR0917 - what the processor gives, and what training adds
         self,
         input_ids: Tensor,
         attention_mask: Tensor | None = None,

@@ -1,4 +1,5 @@
-// Puts what Python sends on the bus: an index [[key, length], ...] as JSON, then the bytes in turn.
+// Puts what Python sends on the bus: {"index": [[key, length], ...], "drop": [key, ...]} as JSON,
+// then the bytes in turn.
 const KEPT_ANALYSES = 3; // the Python side forgets at the same number, oldest delivery first
 
 function analysisOf(key) {
@@ -15,7 +16,8 @@ function dropOldAnalyses() {
 export default function ({ data }) {
   const indexLength = new DataView(data.buffer, data.byteOffset).getUint32(0, true);
   let offset = 4 + indexLength;
-  const index = JSON.parse(new TextDecoder().decode(data.subarray(4, offset)));
+  const { index, drop } = JSON.parse(new TextDecoder().decode(data.subarray(4, offset)));
+  for (const key of drop) bus.blobs.delete(key);
   for (const [key, length] of index) {
     if (!bus.blobs.has(key)) {
       // A copy: the message's own buffer starts anywhere, and it would live as long as this view.

@@ -5,9 +5,13 @@ const views = new WeakMap();
 const WIDEST = 84; // pixels: wider cells would only be emptier
 const TALLEST = 56;
 const MAP_HEIGHT = 460; // what many layers share
+const LEAST = { width: 12, height: 10 }; // pixels: smaller cells cannot be hit, so the map scrolls
+const HIGHEST = 560; // a higher map scrolls within itself
 const MARGINS = { label: 30, means: 12, bar: 96, edge: 26 }; // edge: the word "mean"
 const NARROW = 420; // in less width or height than this the color bar lies under the map
 const SHORT = 190;
+const EDGE = 4; // pixels that are shown beyond a cell
+const SCROLLBAR = 15;
 
 export default function (component) {
   const { data, parentElement: root } = component;
@@ -17,7 +21,7 @@ export default function (component) {
     views.set(root, view);
   }
   view.component = component;
-  show(view, data);
+  show(view, decoded(data));
   return () => {
     view.observer.disconnect();
     views.delete(root);
@@ -41,7 +45,7 @@ function created(root) {
   find("png").onclick = () => savePicture(root, view.data, view.size);
   view.grid.onclick = (event) => withCell(event, (at) => choose(view, at));
   view.grid.onpointermove = (event) => withCell(event, (at) => point(view, at));
-  view.grid.onpointerleave = () => point(view, null);
+  view.grid.onpointerleave = view.grid.onscroll = () => point(view, null);
   view.grid.addEventListener("focusin", (event) => withCell(event, (at) => point(view, at)));
   view.grid.addEventListener("focusout", () => point(view, null));
   view.grid.onkeydown = (event) => withCell(event, (at) => press(view, event, at));
@@ -55,13 +59,17 @@ function withCell(event, act) {
 
 function show(view, data) {
   const isOther = !view.data || !sameShape(view.data, data);
+  const isSame = !isOther && view.data.stamp === data.stamp;
   view.data = data;
   if (isOther) build(view);
-  view.title.textContent = data.name;
-  view.grid.setAttribute("aria-label", `${data.name}, one cell for each layer and head`);
+  if (!isSame) {
+    view.title.textContent = data.name;
+    view.grid.setAttribute("aria-label", `${data.name}, one cell for each layer and head`);
+    color(view);
+    fit(view);
+  }
   mark(view, data.selected);
-  color(view);
-  fit(view);
+  if (isOther) reveal(view, view.active);
 }
 
 const sameShape = (one, other) =>
@@ -80,6 +88,7 @@ function build(view) {
   const heads = values[0].length;
   view.grid.replaceChildren();
   view.cells = [];
+  view.marked = null;
   const top = made("row heads", "row");
   top.append(made("corner", "columnheader", "layer"));
   for (let head = 1; head <= heads; head += 1) top.append(made("head", "columnheader", head));
@@ -98,6 +107,7 @@ function builtCell(layer, column, heads) {
   const cell = made(column === heads ? "cell mean" : "cell", "gridcell");
   cell.dataset.layer = layer;
   cell.dataset.column = column;
+  cell.setAttribute("aria-selected", false);
   cell.tabIndex = -1;
   return cell;
 }
@@ -128,10 +138,25 @@ function color(view) {
 
 function mark(view, [layer, head]) {
   const chosen = [layer, head ?? headsOf(view.data)];
-  view.cells.forEach((row, l) =>
-    row.forEach((cell, c) => cell.setAttribute("aria-selected", l === chosen[0] && c === chosen[1])),
-  );
+  const cell = view.cells[chosen[0]][chosen[1]];
+  if (cell === view.marked) return;
+  view.marked?.setAttribute("aria-selected", false);
+  cell.setAttribute("aria-selected", true);
+  view.marked = cell;
   activate(view, chosen);
+  reveal(view, chosen);
+}
+
+/** Scroll the map, and never the page, until the cell is clear of the names that stay in place. */
+function reveal({ grid, cells }, [layer, column]) {
+  const cell = cells[layer][column];
+  const left = cell.offsetLeft - MARGINS.label;
+  const top = cell.offsetTop - grid.firstElementChild.offsetHeight;
+  if (left < grid.scrollLeft) grid.scrollLeft = left;
+  if (top < grid.scrollTop) grid.scrollTop = top;
+  const [right, bottom] = [cell.offsetLeft + cell.offsetWidth, cell.offsetTop + cell.offsetHeight];
+  grid.scrollLeft = Math.max(grid.scrollLeft, right + EDGE - grid.clientWidth);
+  grid.scrollTop = Math.max(grid.scrollTop, bottom + EDGE - grid.clientHeight);
 }
 
 /** Exactly one cell can be reached with Tab: the one the arrow keys start from. */
@@ -178,7 +203,7 @@ function point(view, at) {
   const [layer, column] = at;
   const decimals = decimalsOf(data) + 1;
   const lines = [nameOf(data, at), `${written(valueAt(data, at), decimals)} ${data.unit}`];
-  if (column < headsOf(data)) lines.push(...data.hints[layer][column]);
+  if (column < headsOf(data)) lines.push(...hintsOn(data, layer, column));
   view.tip.replaceChildren(...lines.map((line) => Object.assign(document.createElement("div"), { textContent: line })));
   const cell = view.cells[layer][column].getBoundingClientRect();
   const room = view.frame.getBoundingClientRect();
@@ -193,15 +218,21 @@ function fit(view) {
   const heads = headsOf(data);
   const isNarrow = view.frame.clientWidth < NARROW;
   const right = isNarrow ? MARGINS.edge : MARGINS.bar;
-  const room = view.frame.clientWidth - MARGINS.label - MARGINS.means - right;
-  const width = Math.max(1, Math.min(WIDEST, room / (heads + 1)));
-  const height = Math.max(4, Math.min(TALLEST, 0.9 * width, MAP_HEIGHT / data.layers.length));
+  const isHigh = LEAST.height * data.layers.length > HIGHEST;
+  const room =
+    view.frame.clientWidth - MARGINS.label - MARGINS.means - right - (isHigh ? SCROLLBAR : 0);
+  const width = Math.max(LEAST.width, Math.min(WIDEST, room / (heads + 1)));
+  const height = Math.max(LEAST.height, Math.min(TALLEST, 0.9 * width, MAP_HEIGHT / data.layers.length));
   view.size = { width, height };
-  view.isBarBelow = isNarrow || height * data.layers.length < SHORT;
+  view.shown = Math.min(height * data.layers.length, HIGHEST); // of the rows, in pixels
+  view.isBarBelow = isNarrow || view.shown < SHORT;
   const small = Math.min(width, height);
   const style = view.frame.style;
   style.setProperty("--columns", `${MARGINS.label}px repeat(${heads}, ${width}px) ${MARGINS.means}px ${width}px`);
   style.setProperty("--height", `${height}px`);
+  style.setProperty("--shown", `${view.shown}px`);
+  style.setProperty("--row", `${MARGINS.label + MARGINS.means + (heads + 1) * width + MARGINS.edge}px`);
+  view.frame.classList.toggle("scrolls", isHigh || width * (heads + 1) > room + 1);
   style.setProperty("--gap", small < 7 ? "0px" : small < 18 ? "0.5px" : "1px");
   style.setProperty("--radius", small < 12 ? "0px" : "4px");
   view.frame.classList.toggle("below", view.isBarBelow);
@@ -235,8 +266,9 @@ function number(view) {
 
 function drawBar(view) {
   const { data, size, bar } = view;
-  const across = (data.values[0].length + 1) * size.width + MARGINS.means;
-  const length = view.isBarBelow ? across : size.height * data.layers.length;
+  const whole = (headsOf(data) + 1) * size.width + MARGINS.means;
+  const across = Math.min(whole, view.frame.clientWidth - MARGINS.label);
+  const length = view.isBarBelow ? across : view.shown;
   bar.style.setProperty("--across", `${across}px`);
   const ticks = ticksOf(data, Math.min(6, length / 42));
   const decimals = tickDecimals(ticks);

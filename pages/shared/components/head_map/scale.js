@@ -33,6 +33,21 @@ function written(value, decimals) {
   return Number(text) === 0 ? text.replace("-", "") : text.replace("-", "\u2212");
 }
 
+/** Three significant digits, as `written` in measured.py has them. */
+function significant(value) {
+  if (value === null) return "missing";
+  const size = Math.abs(value);
+  if (size >= 1000) return written(value, 0);
+  const text = String(Number(value.toPrecision(3)));
+  const small = size > 0 && size < 1e-4;
+  return (small ? exponential(value) : text).replace(/-/g, "\u2212");
+}
+
+function exponential(value) {
+  const [digits, power] = value.toExponential(2).split("e-");
+  return `${Number(digits)}e-${power.padStart(2, "0")}`;
+}
+
 /** Round numbers between low and high, at most `most` of them. */
 function ticksOf({ low, high }, most) {
   const span = high - low;

@@ -1,9 +1,8 @@
 """The linked view: picture and words, and what any of them looks at, drawn in the browser.
 
-Attention goes there as square-root codes through the blob store, the picture likewise; the view's
-own message holds tokens and selection only. Up to `WHOLE_BYTES` every layer is sent, the selected
-one first; beyond that the selected layer alone, and another one when it is selected, which then
-waits for the server. Pointing never does.
+Tokens, attention and picture go there as bytes through the blob store; the view's own message holds
+the selection only. How much attention goes there is told in `delivery`. Pointing never waits for
+the server.
 """
 
 import io
@@ -11,20 +10,20 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import numpy as np
 import streamlit as st
 from PIL import Image
 
 from pages.shared.components import blob_store
 from pages.shared.components.assets import component
+from pages.shared.components.linked_view.delivery import Delivery, is_whole, shown_tokens
+from pages.shared.components.linked_view.tokens import tables
 from pages.shared.selection import Selection
-from vl_core import wire
-from vl_core.token_attention import token_names
-from vl_core.trace import Stack, TokenTable, TracedExample
+from vl_core.trace import Stack, TracedExample
+
+__all__ = ["KEY", "is_whole", "linked_view", "shown_tokens"]
 
 KEY = "linked_view"
 PICTURE = "picture"
-WHOLE_BYTES = 10 * 2**20  # codes of all layers that a browser is given at once
 
 _mount = component(
     KEY,
@@ -33,7 +32,11 @@ _mount = component(
         f"{KEY}/{part}.js"
         for part in (
             "colors",
-            "weights",
+            "halves",
+            "masks",
+            "layers",
+            "tables",
+            "profiles",
             "picture",
             "words",
             "thumbnails",
@@ -54,62 +57,66 @@ def linked_view(
     stack: Stack,
     selection: Selection,
     on_change: Callable[[dict[str, Any]], None],
+    *,
+    offers_position: bool = False,
 ) -> None:
-    """Draw the view of a stack in which one stream looks at itself.
+    """Draw the view of a stack: one stream that looks at itself, or one that looks at another.
 
     analysis: names the trace and changes with its content. on_change: called with the layer,
-    all_layers, head, direction and tokens that the visitor has chosen, before the page runs again.
+    all_layers, head, direction, position, picture_view, tokens and keys that the visitor has
+    chosen, before the page runs again. offers_position: whether words of an answer can be shown at
+    the position that predicts them and at the one that reads them.
     """
+    delivery = Delivery.of(stack, selection, offers_position=offers_position)
     _mount(
         key=KEY,
-        data=_payload(analysis, example, stack, selection),
+        data=_payload(analysis, example, delivery),
         on_selection_change=lambda: on_change(_choice()),
         on_missing_change=_note_missing,
     )
-    blob_store.deliver(analysis, _blobs(example, stack, selection.layer))
+    blob_store.deliver(analysis, _blobs(example, delivery))
 
 
-def is_whole(stack: Stack) -> bool:
-    """Whether the browser is given all layers, without which it cannot show their mean."""
-    return wire.BYTES * int(np.prod(stack.weights.shape)) <= WHOLE_BYTES
-
-
-def _payload(
-    analysis: str, example: TracedExample, stack: Stack, selection: Selection
-) -> dict[str, Any]:
+def _payload(analysis: str, example: TracedExample, delivery: Delivery) -> dict[str, Any]:
+    stack, selection = delivery.stack, delivery.selection
     return {
         "version": f"{analysis}/{stack.name}",
-        "layerKeys": [f"{analysis}/{_layer_name(stack, i)}" for i in range(stack.n_layers)],
+        "stackKey": f"{analysis}/{stack.name}",
+        "tokensKey": f"{analysis}/{delivery.tokens_name}",
         "layerNumbers": [number + 1 for number in stack.layers],
         "pictureKey": None if example.picture is None else f"{analysis}/{PICTURE}",
         "size": example.original_size,
         "heads": stack.n_heads,
-        "isWhole": is_whole(stack),
-        **_tokens(stack.queries),
+        "isWhole": delivery.is_whole,
+        "holdsLayer": delivery.holds_layer,
+        "reach": delivery.reach,
+        "offersPosition": delivery.offers_position,
+        "profile": _profile(analysis, delivery),
         "selection": {
             "layer": selection.layer,
-            "allLayers": selection.all_layers and is_whole(stack),
+            "allLayers": selection.all_layers and delivery.is_whole,
             "head": selection.head,
             "direction": selection.direction,
+            "position": selection.position,
+            "view": selection.picture_view,
             "tokens": selection.tokens,
+            "keys": selection.keys,
         },
         # A message that answers an older change than the visitor's last one is out of date.
         "seen": (_state().get("selection") or {}).get("change", 0),
     }
 
 
-def _tokens(tokens: TokenTable) -> dict[str, Any]:
-    kinds = np.where(tokens.is_padding, "padding", tokens.kinds)
-    boxes = [
-        np.round(box, 2).tolist() if kind == "image" and not np.isnan(box).any() else None
-        for kind, box in zip(kinds, tokens.boxes, strict=True)
-    ]
+def _profile(analysis: str, delivery: Delivery) -> dict[str, Any] | None:
+    """What the server works out for the pinned tokens, where the browser would take too long."""
+    if not delivery.sends_profile:
+        return None
     return {
-        "texts": tokens.texts,
-        "labels": token_names(tokens),
-        "kinds": kinds.tolist(),
-        "boxes": boxes,
-        "unknown": np.flatnonzero(tokens.is_unknown).tolist(),
+        "key": f"{analysis}/{delivery.profile_name}",
+        "layer": delivery.selection.layer,
+        "direction": delivery.selection.direction,
+        "position": delivery.selection.position,
+        "tokens": delivery.shown,
     }
 
 
@@ -125,7 +132,10 @@ def _choice() -> dict[str, Any]:
         "all_layers": bool(sent["allLayers"]),
         "head": None if sent["head"] is None else int(sent["head"]),
         "direction": str(sent["direction"]),
+        "position": str(sent["position"]),
+        "picture_view": str(sent["view"]),
         "tokens": tuple(int(token) for token in sent["tokens"]),
+        "keys": tuple(int(token) for token in sent["keys"]),
     }
 
 
@@ -133,22 +143,14 @@ def _note_missing() -> None:
     blob_store.forget(_state().get("missing") or ())
 
 
-def _blobs(example: TracedExample, stack: Stack, selected: int) -> dict[str, Callable[[], bytes]]:
-    """The selected layer, the picture, then the other layers if they are not too much."""
-    others = [i for i in range(stack.n_layers) if i != selected] if is_whole(stack) else []
-    layers = {_layer_name(stack, i): partial(_packed_layer, stack, i) for i in (selected, *others)}
-    if example.picture is None:
-        return layers
-    first = _layer_name(stack, selected)
-    return {first: layers.pop(first), PICTURE: partial(_jpeg, example.picture), **layers}
-
-
-def _layer_name(stack: Stack, layer: int) -> str:
-    return f"{stack.name}/{layer}"
-
-
-def _packed_layer(stack: Stack, layer: int) -> bytes:
-    return wire.packed(stack.weights[layer])
+def _blobs(example: TracedExample, delivery: Delivery) -> dict[str, Callable[[], bytes]]:
+    """What is on show first: tokens, the attention chosen, the picture; then the rest."""
+    stack, size = delivery.stack, example.original_size
+    found: dict[str, Callable[[], bytes]] = {delivery.tokens_name: partial(tables, stack, size)}
+    found |= delivery.chosen()
+    if example.picture is not None:
+        found[PICTURE] = partial(_jpeg, example.picture)
+    return found | delivery.rest()
 
 
 def _jpeg(picture: Image.Image) -> bytes:

@@ -6,6 +6,8 @@ const OPTIONS = {
   pointing: [["lights", "lights up"], ["reads", "reads values"]],
 };
 const DIRECTIONS = [["looks_at", "looks at"], ["looked_at_by", "is looked at by"]];
+const POSITIONS = [["predicts", "predicts it"], ["reads", "reads it"]];
+const MOST_BUTTONS = 16; // heads beyond that are chosen from a menu
 const EXPLAINED = {
   map: "The picture and the words each have a scale of their own, up to the largest weight shown; neither ends below 1/20 of the other, so that next to nothing stays dark",
   shared: "One scale for all tokens of this layer and head, so that maps can be compared",
@@ -13,6 +15,8 @@ const EXPLAINED = {
   smooth: "Blurred between patches: easier on the eye, but finer than the model sees",
   lights: "Pointing shows what that token looks at; the pinned one comes back afterwards",
   reads: "The map stays as pinned; pointing reads its values",
+  predicts: "A word of the answer is shown at the position before it, whose output it was chosen from",
+  "position-reads": "A word of the answer is shown at its own position, where the model reads it back",
 };
 
 // Native radio buttons: arrow keys and screen readers work by themselves.
@@ -27,24 +31,44 @@ function buildChoice(state, name, entries, chosen, choose) {
     input.addEventListener("change", () => choose(value));
     const face = document.createElement("span");
     face.textContent = text;
-    if (EXPLAINED[value]) label.title = EXPLAINED[value];
+    label.title = EXPLAINED[`${name}-${value}`] ?? EXPLAINED[value] ?? "";
     label.append(input, face);
     return label;
   });
   state.find(`[data-choice="${name}"]`).replaceChildren(...labels);
 }
 
+function buildMenu(state, name, entries, choose) {
+  const menu = document.createElement("select");
+  menu.ariaLabel = capitalized(name);
+  menu.append(...entries.map(([value, text]) => new Option(text, String(value))));
+  menu.addEventListener("change", () => choose(entries[menu.selectedIndex][0]));
+  state.find(`[data-choice="${name}"]`).replaceChildren(menu);
+}
+
 function check(state, name, value) {
-  for (const input of state.find(`[data-choice="${name}"]`).querySelectorAll("input")) {
-    input.checked = input.value === String(value);
-  }
+  const place = state.find(`[data-choice="${name}"]`);
+  for (const input of place.querySelectorAll("input")) input.checked = input.value === String(value);
+  const menu = place.querySelector("select");
+  if (menu) menu.value = String(value);
+}
+
+// Offers a choice or takes it away, and says why.
+function allow(state, name, value, isAllowed, why) {
+  const input = [...state.find(`[data-choice="${name}"]`).querySelectorAll("input")].find((one) => one.value === String(value));
+  if (!input) return;
+  input.disabled = !isAllowed;
+  input.parentElement.title = isAllowed ? (EXPLAINED[`${name}-${value}`] ?? EXPLAINED[value] ?? "") : why;
 }
 
 function buildChoices(state) {
   const { data, find, options } = state;
   const heads = Array.from({ length: data.heads }, (_, head) => [head, String(head + 1)]);
-  buildChoice(state, "head", [...heads, [null, "mean"]], state.selection.head, (head) => select(state, { head }));
+  const chooseHead = (head) => select(state, { head });
+  if (data.heads > MOST_BUTTONS) buildMenu(state, "head", [...heads, [null, "mean of all"]], chooseHead);
+  else buildChoice(state, "head", [...heads, [null, "mean"]], state.selection.head, chooseHead);
   buildChoice(state, "direction", DIRECTIONS, state.selection.direction, (direction) => select(state, { direction }));
+  buildChoice(state, "position", POSITIONS, state.selection.position, (position) => select(state, { position }));
   for (const [name, entries] of Object.entries(OPTIONS)) {
     buildChoice(state, name, entries, options[name], (value) => {
       options[name] = value;
@@ -59,6 +83,13 @@ function buildChoices(state) {
     : "This trace is too large to hold all its layers in the browser";
 }
 
+// Views of the picture are those of the side whose patches are on show.
+function buildViews(state) {
+  const views = picturedTable(state)?.views ?? [""];
+  state.find(".views").hidden = views.length < 2;
+  buildChoice(state, "view", views.map((name) => [name, name]), state.selection.view, (view) => select(state, { view }));
+}
+
 function showChoices(state) {
   const { data, find, selection, options } = state;
   find("#layer").value = selection.layer;
@@ -67,7 +98,17 @@ function showChoices(state) {
   find("#mean-layers").checked = selection.allLayers;
   check(state, "head", selection.head);
   check(state, "direction", selection.direction);
+  check(state, "position", selection.position);
+  const pictured = picturedTable(state);
+  if (pictured) check(state, "view", pictured.views[shownView(state, pictured)]);
+  find(".positions").hidden = !data.offersPosition;
+  const isRow = selection.direction === "looks_at";
+  for (const [value] of POSITIONS) allow(state, "position", value, isRow, "Who looks at a token is told of every position that reads");
+  allow(state, "pointing", "lights", canPoint(state), `The mean of ${data.heads} heads is worked out for what is pinned; pointing reads its values`);
+  allow(state, "scaling", "shared", topOfAll(state) !== null, "No one scale is known for this mean of heads: it would take all their weights");
   find(".stage img").style.filter = PICTURE_FILTERS[options.picture];
+  find(".unseen").hidden = !data.size || !isPartlyUnseen(state);
+  namePlayButton(state);
 }
 
 function listenToChoices(state) {

@@ -4,72 +4,37 @@ const PATIENCE = 2000; // milliseconds before what is missing is asked for again
 const PICTURE_FILTERS = { dimmed: "saturate(0.45) brightness(0.7)", plain: "none", hidden: "opacity(0)" };
 const states = new WeakMap(); // by parent element: the export below runs anew with every message
 
-function layersShown({ data, selection }) {
-  return selection.allLayers ? data.layerNumbers.map((_, layer) => layer) : [selection.layer];
-}
-
-// The blobs of the layers on show, or null while one of them is on its way.
-function layerBlobs(state) {
-  const blobs = layersShown(state).map((layer) => bus.blobs.get(state.data.layerKeys[layer]));
-  return blobs.every(Boolean) ? blobs : null;
-}
-
-// Query x key of one head (or of the mean over heads, null), remembered while the layer stays.
-function weightsOf(state, head) {
-  const { data, cache } = state;
-  const layers = layersShown(state).join();
-  if (cache.layers !== layers) state.cache = { layers, weights: new Map(), tops: new Map() };
-  const kept = state.cache.weights;
-  if (!kept.has(head)) {
-    const heads = head === null ? Array.from({ length: data.heads }, (_, i) => i) : [head];
-    kept.set(head, meanWeights(layerBlobs(state), heads, data.heads, data.kinds.length));
-  }
-  return kept.get(head);
-}
-
-function topOfAll(state) {
-  const { head } = state.selection;
-  const weights = weightsOf(state, head);
-  const { tops } = state.cache;
-  if (!tops.has(head)) tops.set(head, largestOfAll(weights, state.data.kinds));
-  return tops.get(head);
-}
-
-// What is pinned; where nothing is, all words together.
-function pinnedTokens({ selection, words, data }) {
-  if (selection.tokens.length) return selection.tokens;
-  return words.length ? words : data.kinds.map((_, token) => token);
-}
-
-// Tokens under the pointer, in a drag, or being played.
-function touchedTokens({ playing, drag, pointed }) {
+// Tokens of the asking side under the pointer, in a drag, or being played.
+function touchedTokens(state) {
+  const { playing, drag, pointed } = state;
   if (playing !== null) return [playing];
   if (drag) return drag.tokens;
-  return pointed === null ? [] : [pointed];
+  return pointed?.table === asking(state) ? [pointed.token] : [];
 }
 
-// Tokens whose attention is on show.
+// Tokens whose attention is on show. What cannot be worked out at once waits until it is pinned.
 function shownTokens(state) {
   const touched = touchedTokens(state);
   const reads = state.options.pointing === "reads" && state.playing === null && !state.drag;
-  return touched.length && !reads ? touched : pinnedTokens(state);
+  const isAnswered = isLocal(state, headsOf(state, state.selection.head), touched.length);
+  return touched.length && !reads && isAnswered ? touched : pinnedTokens(state);
 }
 
 function currentValues(state) {
-  if (!layerBlobs(state)) return null;
-  const { data, options, selection } = state;
-  const weights = weightsOf(state, selection.head);
+  if (!state.tables) return null;
   const tokens = shownTokens(state);
-  const values = profile(weights, data.kinds.length, tokens, selection.direction);
-  const own = ownTops(values, data.kinds);
-  const shared = options.scaling === "shared" ? topOfAll(state) : null;
+  const values = profileOf(state, state.selection.head, tokens);
+  if (!values) return null;
+  const table = answering(state);
+  const own = ownTops(state, values);
+  const shared = state.options.scaling === "shared" ? topOfAll(state) : null;
   return {
     tokens,
     values,
     pictureTop: shared ?? own.picture,
-    picturePeak: largest(values, data.kinds, "image"),
+    picturePeak: largestOf(values, shownPatches(state, table)),
     wordsTop: shared ?? own.words,
-    wordsPeak: largest(values, data.kinds, "text", "special"),
+    wordsPeak: largestOf(values, table.chipTokens),
   };
 }
 
@@ -83,7 +48,7 @@ function draw(state) {
   if (data.size && state.canvas.width) drawPicture(state, state.context, values, pictureTop, state.ratio);
   drawWords(state, values, wordsTop);
   const read = drawTip(state);
-  const readsPatch = read && data.kinds[read.token] === "image";
+  const readsPatch = read && read.table.boxes[read.token];
   drawScale(find(".picture-scale"), pictureTop, picturePeak, readsPatch ? read.value : null);
   drawScale(find(".words-scale"), wordsTop, wordsPeak, read && !readsPatch ? read.value : null);
   drawShares(state, values);
@@ -92,27 +57,45 @@ function draw(state) {
 
 // Everything: after a change of selection, options or data.
 function refresh(state) {
+  if (!state.tables) return showLoading(state, true);
+  turn(state);
   showChoices(state);
   placeTabStop(state);
   draw(state);
-  if (!layerBlobs(state)) return;
   drawThumbnails(state);
-  state.find("[role=status]").textContent = state.find(".sentence").textContent;
+  if (currentValues(state)) state.find("[role=status]").textContent = state.find(".sentence").textContent;
+}
+
+// What depends on which side answers: made anew when that changes.
+function turn(state) {
+  const table = answering(state);
+  if (state.turned === table) return;
+  state.turned = table;
+  const { find } = state;
+  find(".view").dataset.picture = state.data.size && picturedTable(state) ? "yes" : "no";
+  find(".picture-scale").hidden = !hasPatches(table);
+  find(".words-scale").hidden = !table.chipTokens.length;
+  turnWords(state);
+  buildShares(state);
+  buildThumbnails(state);
+  buildViews(state);
 }
 
 // The weight between the pinned tokens and the one pointed at; marks the scales while it is read.
 function drawTip(state) {
-  const { data, selection, pointed, options } = state;
+  const { selection, pointed, options } = state;
   const tip = state.find(".tip");
-  const isMeant = pointed !== null && !state.drag && (selection.tokens.length > 0 || options.pointing === "reads");
-  tip.hidden = !isMeant;
-  if (!isMeant) return null;
+  const reads = options.pointing === "reads" || !canPoint(state) || !isSelf(state);
+  const isMeant = pointed?.table === answering(state) && !state.drag && (pinnedOf(state).length > 0 || reads);
   const from = pinnedTokens(state);
-  const value = profile(weightsOf(state, selection.head), data.kinds.length, from, selection.direction)[pointed];
-  const [giver, taker] = [nameOf(state, from), data.labels[pointed]];
+  const values = isMeant ? profileOf(state, selection.head, from) : null;
+  tip.hidden = !values;
+  if (!values) return null;
+  const value = values[pointed.token];
+  const [giver, taker] = [askedOf(state, from), pointed.table.labels[pointed.token]];
   const verb = selection.direction === "looks_at" ? `${giver} gives it` : `it gives ${giver}`;
   tip.textContent = `${capitalized(taker)}: ${verb} ${percent(value)} (${value.toPrecision(3)})`;
-  return options.pointing === "reads" ? { token: pointed, value } : null;
+  return reads ? { ...pointed, value } : null;
 }
 
 function placeTip(state, event) {
@@ -135,26 +118,32 @@ function select(state, changes) {
 }
 
 function showLoading(state, isLoading) {
-  const { find, data } = state;
+  const { find } = state;
+  state.isLoading = isLoading;
   find(".view").setAttribute("aria-busy", isLoading);
   find(".loading").hidden = !isLoading;
-  if (!isLoading) {
+  if (isLoading) find(".loading").textContent = `Loading ${layerName(state)} …`;
+  watch(state);
+}
+
+// Asks for what does not come: a run of the page may have been cut off before it was sent.
+function watch(state) {
+  if (!state.isLoading && !state.awaitsHeads) {
     clearTimeout(state.waiting);
     state.waiting = null;
     return;
   }
-  find(".loading").textContent = `Loading ${layerName(state)} …`;
   state.waiting ??= setTimeout(() => {
     state.waiting = null;
-    const wanted = [data.pictureKey, ...layersShown(state).map((layer) => state.data.layerKeys[layer])];
-    state.setTriggerValue("missing", wanted.filter((key) => key && !bus.blobs.has(key)));
-    draw(state);
+    const wanted = state.tables ? wantedKeys(state) : [state.data.tokensKey];
+    const missing = wanted.filter((key) => !bus.blobs.has(key));
+    if (missing.length) state.setTriggerValue("missing", missing);
+    refresh(state);
   }, PATIENCE);
 }
 
 function showPicture(state) {
   const { data, find } = state;
-  find(".view").dataset.picture = data.size ? "yes" : "no";
   const content = data.pictureKey && bus.blobs.get(data.pictureKey);
   if (!content || state.pictureShown === data.pictureKey) return;
   state.pictureShown = data.pictureKey;
@@ -164,18 +153,25 @@ function showPicture(state) {
   image.alt = "The picture that was analysed";
 }
 
-// What belongs to one analysis: rebuilt when another one comes.
+// What belongs to one stack: rebuilt when another one comes, as soon as its tokens are there.
 function build(state) {
   const { data, find } = state;
-  state.words = data.kinds.flatMap((kind, token) => (kind === "text" ? [token] : []));
-  state.raster = data.size ? rasterOf(data, RASTER) : null;
-  state.cache = {};
-  state.playing = state.drag = state.pointed = null;
+  const content = bus.blobs.get(data.tokensKey);
+  if (!content) return;
+  state.tables = readTables(content);
   if (data.size) find(".view").style.setProperty("--aspect", data.size[0] / data.size[1]);
   buildWords(state);
-  buildThumbnails(state);
   buildChoices(state);
   stop(state);
+  placeTabStop(state);
+  revealPinned(state);
+}
+
+// Nothing of the stack before stays, also while the tokens of the new one are on their way.
+function forget(state) {
+  clearTimeout(state.commit); // a choice of tokens that this stack does not have
+  stop(state);
+  Object.assign(state, { tables: null, turned: null, cache: {}, marked: [], awaitsHeads: false, drag: null, pointed: null });
 }
 
 function create(root) {
@@ -186,6 +182,7 @@ function create(root) {
     context: canvas.getContext("2d"),
     options: { scaling: "map", patches: "blocks", picture: "dimmed", pointing: "lights" },
     selection: {}, change: 0,
+    tables: null, turned: null, marked: [], isLoading: false, awaitsHeads: false,
     playing: null, drag: null, pointed: null, timer: null, waiting: null, cache: {},
   };
   for (const place of root.querySelectorAll(".scale")) buildScale(place);
@@ -193,7 +190,9 @@ function create(root) {
   listenToChoices(state);
   state.onBlob = () => {
     showPicture(state);
-    if (state.waiting) refresh(state);
+    if (!state.tables) build(state);
+    if (state.isLoading) refresh(state);
+    else if (state.awaitsHeads) drawThumbnails(state);
   };
   bus.target.addEventListener("blob", state.onBlob);
   state.resized = new ResizeObserver(() => fitCanvas(state));
@@ -220,10 +219,8 @@ function follow(state, data) {
     state.selection = { ...data.selection };
     state.change = data.seen;
   }
-  if (isOther) {
-    clearTimeout(state.commit); // a choice of tokens that this analysis does not have
-    build(state);
-  }
+  if (isOther) forget(state);
+  if (!state.tables) build(state);
 }
 
 export default function ({ data, parentElement: root, setStateValue, setTriggerValue }) {

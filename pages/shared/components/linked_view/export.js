@@ -1,6 +1,7 @@
 // What is on show as one PNG: picture with its map, words, color bars and the sentence.
 const EXPORT_WIDTH = 1200;
 const MARGIN = 40;
+const MOST_WORDS = 120; // of a long text the strongest are drawn
 
 function savePicture(state) {
   const shown = currentValues(state);
@@ -31,12 +32,13 @@ function paintAll(state, shown, context) {
   context.fillStyle = style.getPropertyValue("--st-background-color") || "#fff";
   context.fillRect(0, 0, EXPORT_WIDTH, context.canvas.height);
   const pen = { context, ink, font, y: MARGIN };
-  if (state.data.size) {
-    paintPicture(state, shown, pen);
-    paintScale(pen, "picture", shown.pictureTop, shown.picturePeak);
+  const table = answering(state);
+  if (state.find(".view").dataset.picture === "yes") paintPicture(state, shown, pen);
+  if (hasPatches(table)) paintScale(pen, "picture", shown.pictureTop, shown.picturePeak);
+  if (table.chipTokens.length) {
+    paintWords(table, shown, pen);
+    paintScale(pen, "words", shown.wordsTop, shown.wordsPeak);
   }
-  paintWords(state, shown, pen);
-  paintScale(pen, "words", shown.wordsTop, shown.wordsPeak);
   paintText(pen, sentence(state, shown.tokens, shown.values));
   return Math.ceil(pen.y + MARGIN / 2);
 }
@@ -70,12 +72,15 @@ function paintScale(pen, name, top, peak) {
   pen.y += 44;
 }
 
-function paintWords(state, { values, wordsTop }, pen) {
+function paintWords(table, { values, wordsTop }, pen) {
   const { context, font } = pen;
+  const order = [...table.chipTokens].sort((a, b) => values[b] - values[a]);
+  const tokens = order.slice(0, MOST_WORDS).sort((a, b) => a - b);
+  if (tokens.length < order.length) paintText(pen, `The ${tokens.length} strongest of ${order.length} words and specials:`);
   context.font = `26px ${font}`;
   let x = MARGIN;
-  for (const [token] of state.chips) {
-    const text = state.data.texts[token];
+  for (const token of tokens) {
+    const text = table.texts[token];
     const width = context.measureText(text).width + 28;
     if (x + width > EXPORT_WIDTH - MARGIN) {
       x = MARGIN;

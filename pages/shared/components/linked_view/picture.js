@@ -1,23 +1,32 @@
 // The map over the picture: patches from their boxes (any boxes), in blocks or smoothed.
 const RASTER = 160; // pixels on the longer side of the grid that smooth maps are computed on
+const UNSEEN = "rgba(15,23,42,0.72)"; // over what no patch covers
+const ALL = 0.995; // of the picture: what rounding leaves uncovered is not worth a word
 
-// The patches' boxes in a raster whose longer side has `side` pixels.
-function rasterOf(data, side) {
-  const [width, height] = data.size;
+// Which patch lies where in a raster whose longer side has `side` pixels.
+function rasterOf({ boxes }, patches, [width, height], side) {
   const scale = side / Math.max(width, height);
   const columns = Math.max(1, Math.round(width * scale));
   const rows = Math.max(1, Math.round(height * scale));
   const owner = new Int32Array(columns * rows).fill(-1);
-  data.boxes.forEach((box, token) => {
-    if (!box) return;
-    const [left, top, right, bottom] = box.map((edge) => Math.round(edge * scale));
+  for (const token of patches) {
+    const [left, top, right, bottom] = boxes[token].map((edge) => Math.round(edge * scale));
     for (let y = top; y < Math.min(bottom, rows); y++) owner.fill(token, y * columns + left, y * columns + Math.min(right, columns));
-  });
+  }
   return { columns, rows, owner, scale };
 }
 
-function medianSize(data) {
-  const sizes = data.boxes.filter(Boolean).map(([left, top, right, bottom]) => (right - left + bottom - top) / 2);
+// The raster of the patches on show, remembered for each view and size.
+function shownRaster(state, side) {
+  const table = answering(state);
+  const name = `${shownView(state, table)}/${side}`;
+  table.rasters ??= new Map();
+  if (!table.rasters.has(name)) table.rasters.set(name, rasterOf(table, shownPatches(state, table), state.data.size, side));
+  return table.rasters.get(name);
+}
+
+function medianSize({ boxes }, patches) {
+  const sizes = patches.map((token) => boxes[token]).map(([left, top, right, bottom]) => (right - left + bottom - top) / 2);
   return sizes.sort((a, b) => a - b)[sizes.length >> 1] ?? 0;
 }
 
@@ -52,18 +61,22 @@ function smoothed(raster, values, radius) {
   return blur(spread, raster.columns, raster.rows, radius).map((sum, i) => (raster.coverage[i] > 0 ? sum / raster.coverage[i] : 0));
 }
 
-function drawBlocks(context, boxes, values, top, scale, colors) {
-  boxes.forEach((box, token) => {
-    if (!box) return;
-    const [left, upper, right, lower] = box.map((edge) => Math.round(edge * scale));
+function placeOf(box, scale) {
+  const [left, top, right, bottom] = box.map((edge) => Math.round(edge * scale));
+  return [left, top, right - left, bottom - top];
+}
+
+function drawBlocks(context, { boxes }, patches, values, top, scale, colors) {
+  for (const token of patches) {
     context.fillStyle = colors[levelOf(values[token], top)];
-    context.fillRect(left, upper, right - left, lower - upper);
-  });
+    context.fillRect(...placeOf(boxes[token], scale));
+  }
 }
 
 function drawSmooth(context, state, values, top, colors) {
-  const { raster, data } = state;
-  const radius = Math.max(1, Math.round((medianSize(data) * raster.scale) / 4));
+  const raster = shownRaster(state, RASTER);
+  const table = answering(state);
+  const radius = Math.max(1, Math.round((medianSize(table, shownPatches(state, table)) * raster.scale) / 4));
   const field = smoothed(raster, values, radius);
   const small = (raster.canvas ??= new OffscreenCanvas(raster.columns, raster.rows));
   const ink = small.getContext("2d");
@@ -77,6 +90,13 @@ function drawSmooth(context, state, values, top, colors) {
   ink.putImageData(image, 0, 0);
   context.imageSmoothingQuality = "high";
   context.drawImage(small, 0, 0, context.canvas.width, context.canvas.height);
+}
+
+// Darkens what none of these patches covers: the model did not see it.
+function drawUnseen(context, { boxes }, patches, scale) {
+  context.fillStyle = UNSEEN;
+  context.fillRect(0, 0, context.canvas.width, context.canvas.height);
+  for (const token of patches) context.clearRect(...placeOf(boxes[token], scale));
 }
 
 // The edges of these boxes that no other of them shares, so that a group has one outline.
@@ -107,43 +127,67 @@ function outline(context, boxes, scale, ratio, dashed) {
   }
 }
 
+// The side whose patches stand for the picture: the one that answers, or the one that can be asked.
+function picturedTable(state) {
+  return [answering(state), asking(state)].find(hasPatches) ?? null;
+}
+
+function isPartlyUnseen(state) {
+  const table = picturedTable(state);
+  return table !== null && table.covered[shownView(state, table)] < ALL;
+}
+
 function drawPicture(state, context, values, top, ratio) {
   const { data, options } = state;
   const scale = context.canvas.width / data.size[0];
   const colors = options.picture === "hidden" ? LEVEL_COLOR : LEVEL_OVERLAY;
   context.clearRect(0, 0, context.canvas.width, context.canvas.height);
+  const pictured = picturedTable(state);
+  if (isPartlyUnseen(state)) drawUnseen(context, pictured, shownPatches(state, pictured), scale);
+  const table = answering(state);
   if (options.patches === "smooth") drawSmooth(context, state, values, top, colors);
-  else drawBlocks(context, data.boxes, values, top, scale, colors);
-  const placed = (tokens) => tokens.map((token) => data.boxes[token]).filter(Boolean);
-  outline(context, placed(state.selection.tokens), scale, ratio, false);
-  outline(context, placed(touchedTokens(state)), scale, ratio, true);
+  else drawBlocks(context, table, shownPatches(state, table), values, top, scale, colors);
+  const boxesOf = (tokens) => {
+    const there = asking(state);
+    const view = shownView(state, there);
+    return tokens.filter((token) => there.viewOf[token] === view).map((token) => there.boxes[token]).filter(Boolean);
+  };
+  outline(context, boxesOf(pinnedOf(state)), scale, ratio, false);
+  outline(context, boxesOf(touchedTokens(state)), scale, ratio, true);
 }
 
-// The patch at a point given in the picture's pixels, or null beside all of them.
-function patchAt(data, x, y) {
-  const found = data.boxes.findIndex((box) => box && x >= box[0] && x < box[2] && y >= box[1] && y < box[3]);
-  return found < 0 ? null : found;
+// The topmost patch at a point given in the picture's pixels, or null beside all of them.
+function patchAt({ boxes }, patches, x, y) {
+  const found = patches.findLast((token) => {
+    const [left, top, right, bottom] = boxes[token];
+    return x >= left && x < right && y >= top && y < bottom;
+  });
+  return found ?? null;
 }
 
-function patchesTouching(data, [left, top, right, bottom]) {
-  return data.boxes.flatMap((box, token) =>
-    box && box[0] < right && box[2] > left && box[1] < bottom && box[3] > top ? [token] : []);
+function patchesTouching({ boxes }, patches, [left, top, right, bottom]) {
+  return patches
+    .filter((token) => {
+      const box = boxes[token];
+      return box[0] < right && box[2] > left && box[1] < bottom && box[3] > top;
+    })
+    .sort((a, b) => a - b);
 }
 
 // The nearest patch in a direction, preferring those straight ahead; null at the edge.
-function patchBeside(data, token, [stepX, stepY]) {
+function patchBeside({ boxes }, patches, token, [stepX, stepY]) {
   const middle = ([left, top, right, bottom]) => [(left + right) / 2, (top + bottom) / 2];
-  const [x, y] = middle(data.boxes[token]);
+  const [x, y] = middle(boxes[token]);
   let best = null;
   let least = Infinity;
-  data.boxes.forEach((box, other) => {
-    if (!box || other === token) return;
-    const [otherX, otherY] = middle(box);
+  for (const other of patches) {
+    if (other === token) continue;
+    const [otherX, otherY] = middle(boxes[other]);
     const ahead = (otherX - x) * stepX + (otherY - y) * stepY;
     const aside = Math.abs((otherX - x) * stepY) + Math.abs((otherY - y) * stepX);
-    if (ahead <= 0 || aside > ahead || ahead + 2 * aside >= least) return;
+    if (ahead <= 0 || aside > ahead || ahead + 2 * aside >= least) continue;
     best = other;
     least = ahead + 2 * aside;
-  });
+  }
   return best;
 }

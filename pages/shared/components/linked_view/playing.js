@@ -15,14 +15,15 @@ function play(state) {
 }
 
 function showNextWord(state) {
-  const last = state.words.indexOf(state.playing ?? pinnedWord(state));
-  state.playing = state.words[(last + 1) % state.words.length] ?? null;
+  const { words } = asking(state);
+  const last = words.indexOf(state.playing ?? pinnedWord(state));
+  state.playing = words[(last + 1) % words.length] ?? null;
   draw(state);
 }
 
 // Starts after the pinned word, or at the first one.
-function pinnedWord({ selection, words }) {
-  return selection.tokens.find((token) => words.includes(token));
+function pinnedWord(state) {
+  return pinnedOf(state).find((token) => asking(state).words.includes(token));
 }
 
 function stop(state) {
@@ -36,5 +37,5 @@ function namePlayButton(state) {
   const button = state.find(".play");
   const idle = lessMotion.matches ? "Next word" : "▶ Play words";
   button.textContent = state.timer ? "◼ Stop" : idle;
-  button.disabled = state.words.length === 0;
+  button.disabled = !state.tables || asking(state).words.length === 0 || !canPoint(state);
 }

@@ -1,23 +1,25 @@
 // All heads of a layer as small maps for the pinned tokens; a click selects that head.
 const THUMBNAIL = 96; // raster pixels on the longer side
 
+const FEW = 12; // heads; more of them take the width of the page
+
+// Made anew when another side answers: its patches and kinds of token are others.
 function buildThumbnails(state) {
   const { data, find } = state;
-  state.thumbnailRaster = data.size ? rasterOf(data, THUMBNAIL) : null;
   state.thumbnails = Array.from({ length: data.heads }, (_, head) => thumbnail(state, head));
+  find(".view").dataset.heads = data.heads > FEW ? "many" : "few";
   find(".thumbnails").style.setProperty("--columns", thumbnailColumns(data.heads));
   find(".thumbnails").replaceChildren(...state.thumbnails.map(({ button }) => button));
 }
 
-// Full rows where that is possible, and three rows at most.
+// Full rows where that is possible.
 function thumbnailColumns(heads) {
-  for (let columns = Math.max(4, Math.ceil(heads / 3)); columns <= 8; columns++) {
-    if (heads % columns === 0) return columns;
-  }
-  return Math.min(heads, 8);
+  const wanted = heads > FEW ? [16, 15, 14, 13, 12, 11, 10, 9, 8] : [4, 5, 6, 7, 8].filter((columns) => heads <= 3 * columns);
+  return wanted.find((columns) => heads % columns === 0) ?? Math.min(heads, wanted.at(heads > FEW ? 4 : -1));
 }
 
 function thumbnail(state, head) {
+  const table = answering(state);
   const button = document.createElement("button");
   button.type = "button";
   button.className = "thumbnail";
@@ -25,42 +27,52 @@ function thumbnail(state, head) {
   caption.textContent = head + 1;
   const bars = document.createElement("span");
   bars.className = "bars";
-  const parts = ["text", "image", "special"].map((kind) => {
+  const parts = table.parts.map(({ kind, view }) => {
     const part = document.createElement("i");
     part.className = kind;
+    if (view) part.style.setProperty("--tint", TINTS[view % TINTS.length]);
     return part;
   });
   bars.append(...parts);
   const canvas = document.createElement("canvas");
-  if (state.thumbnailRaster) {
-    canvas.width = state.thumbnailRaster.columns;
-    canvas.height = state.thumbnailRaster.rows;
-    button.append(canvas);
-  }
+  if (hasPatches(table)) button.append(canvas);
   button.append(caption, bars);
   button.addEventListener("click", () => select(state, { head }));
   return { button, canvas, parts, bars };
 }
 
+// Drawn as soon as all heads' values are there; until then those of the pinned token before fade.
 function drawThumbnails(state) {
-  const { data, selection } = state;
+  const { find } = state;
   const chosen = pinnedTokens(state);
-  const profiles = state.thumbnails.map((_, head) =>
-    profile(weightsOf(state, head), data.kinds.length, chosen, selection.direction));
-  const tops = profiles.map((values) => ownTops(values, data.kinds).picture);
+  const profiles = state.thumbnails.map((_, head) => headProfile(state, head, chosen));
+  const areHere = profiles.every(Boolean);
+  find(".thumbnails").classList.toggle("stale", !areHere);
+  state.awaitsHeads = !areHere;
+  watch(state);
+  state.thumbnails.forEach(({ button }, head) => button.setAttribute("aria-pressed", head === state.selection.head));
+  if (!areHere) return;
+  const tops = profiles.map((values) => ownTops(state, values).picture);
   const common = Math.max(...tops);
   const isShared = state.options.scaling === "shared";
   state.thumbnails.forEach((small, head) => {
-    if (state.thumbnailRaster) drawThumbnail(state, small.canvas, profiles[head], isShared ? common : tops[head]);
-    describeThumbnail(state, small, head, byKind(profiles[head], data.kinds));
+    if (hasPatches(answering(state))) drawThumbnail(state, small.canvas, profiles[head], isShared ? common : tops[head]);
+    describeThumbnail(state, small, head, byPart(profiles[head], answering(state)));
   });
-  state.find(".all-heads h3").textContent = headsTitle(state, chosen, isShared ? common : null);
+  find(".all-heads h3").textContent = headsTitle(state, chosen, isShared ? common : null);
+}
+
+// A single head's profile may be worked out here when all heads' together would take too long.
+function headProfile(state, head, chosen) {
+  const all = headsOf(state, null);
+  return isLocal(state, all, chosen.length) ? profileOf(state, head, chosen) : sent(state, [head], chosen);
 }
 
 function drawThumbnail(state, canvas, values, top) {
-  const { owner } = state.thumbnailRaster;
+  const { owner, columns, rows } = shownRaster(state, THUMBNAIL);
+  if (canvas.width !== columns || canvas.height !== rows) Object.assign(canvas, { width: columns, height: rows });
   const context = canvas.getContext("2d");
-  const image = context.createImageData(canvas.width, canvas.height);
+  const image = context.createImageData(columns, rows);
   for (let i = 0; i < owner.length; i++) {
     if (owner[i] < 0) continue;
     image.data.set(LEVEL_RGB[levelOf(values[owner[i]], top)], 4 * i);
@@ -69,19 +81,19 @@ function drawThumbnail(state, canvas, values, top) {
   context.putImageData(image, 0, 0);
 }
 
-function describeThumbnail(state, { button, parts, bars }, head, kinds) {
+function describeThumbnail(state, { button, parts, bars }, head, found) {
   const isRow = state.selection.direction === "looks_at";
   bars.hidden = !isRow; // a column is no distribution, so it has no shares
-  const numbers = ["text", "image", "special"].map((kind) => percent(isRow ? kinds[kind].sum : kinds[kind].mean));
-  parts.forEach((part) => (part.style.width = `${100 * kinds[part.className].sum}%`));
-  button.setAttribute("aria-pressed", head === state.selection.head);
-  const told = isRow ? "" : " on average";
-  button.ariaLabel = button.title = `Head ${head + 1}: text ${numbers[0]}, image ${numbers[1]}, specials ${numbers[2]}${told}`;
+  const told = answering(state).parts.map(({ label }, part) => `${label} ${percent(isRow ? found[part].sum : found[part].mean)}`);
+  parts.forEach((bar, part) => (bar.style.width = `${100 * found[part].sum}%`));
+  button.ariaLabel = button.title = `Head ${head + 1}: ${told.join(", ")}${isRow ? "" : " on average"}`;
 }
 
 function headsTitle(state, chosen, top) {
   const who = nameOf(state, chosen);
-  const what = state.selection.direction === "looks_at" ? `where ${who} looks in the picture` : `which patches look at ${who}`;
+  const isRow = state.selection.direction === "looks_at";
+  if (!hasPatches(answering(state))) return `All heads of ${layerName(state)}: ${isRow ? `where ${who} looks` : `what looks at ${who}`}`;
+  const what = isRow ? `where ${who} looks in the picture` : `which patches look at ${who}`;
   const scale = top === null ? "each map on its own scale" : `all maps on one scale, 0 to ${percent(top)}`;
   return `All heads of ${layerName(state)}: ${what}; ${scale}`;
 }

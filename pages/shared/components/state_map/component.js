@@ -4,8 +4,9 @@
 const views = new WeakMap();
 const GLIDE = 420; // ms from one layer to the next after a choice
 const STEP = 1000; // ms for each layer while playing
+const WHOLE_WAY = 15_000; // ms through all layers, where they are many
 const QUIET = 250; // ms without another change before Python is told
-const TOO_MANY = "What lies nearest to it stands in the table below the map.";
+const LOOKING_UP = "Looking up what lies nearest to it …";
 const PATIENCE = 3000; // ms before a blob counts as lost on its way
 
 export default function (component) {
@@ -47,8 +48,10 @@ class StateMap {
   // Called on every run of the page and on every change of theme.
   show(component) {
     this.component = component;
+    const before = this.data?.nearest;
     this.data = component.data;
     this.follow();
+    if (JSON.stringify(before) !== JSON.stringify(this.data.nearest)) this.list(), this.tick();
     if (this.loaded !== this.data.blob) this.load();
     if (JSON.stringify(this.theme) !== JSON.stringify(this.themeNow())) this.prepare();
   }
@@ -166,7 +169,7 @@ class StateMap {
 
   near() {
     const subject = this.selected.at(-1);
-    const found = subject === undefined ? null : nearest(this.map, subject, this.state);
+    const found = subject === undefined ? null : nearest(this.map, subject, this.state, this.data.nearest);
     return found ? [...found.text, ...found.image] : [];
   }
 
@@ -215,7 +218,7 @@ class StateMap {
     this.playing = true;
     this.playButton("Pause", "M4 2.5h3v11H4zM9 2.5h3v11H9z");
     const atEnd = this.state >= this.map.nStates - 1;
-    this.go(atEnd ? 0 : this.state + 1, false, atEnd ? GLIDE : STEP);
+    this.go(atEnd ? 0 : this.state + 1, false, atEnd ? GLIDE : this.pace);
   }
 
   playOn() {
@@ -224,8 +227,14 @@ class StateMap {
       return;
     }
     // With reduced motion the layers follow each other without gliding, at the same pace.
-    const wait = this.calm.matches ? STEP : 120;
-    this.next = setTimeout(() => this.playing && this.go(this.state + 1, false, STEP - wait), wait);
+    const { pace } = this;
+    const wait = this.calm.matches ? pace : 0.12 * pace;
+    this.next = setTimeout(() => this.playing && this.go(this.state + 1, false, pace - wait), wait);
+  }
+
+  // ms for each layer while playing
+  get pace() {
+    return Math.min(STEP, WHOLE_WAY / this.map.nStates);
   }
 
   pause() {
@@ -281,8 +290,8 @@ class StateMap {
     this.hint ??= panel.firstElementChild;
     const subject = this.selected.at(-1);
     if (subject === undefined) return panel.replaceChildren(this.hint);
-    const found = nearest(this.map, subject, this.state);
-    if (!found) return panel.replaceChildren(element("p", TOO_MANY, "hint"));
+    const found = nearest(this.map, subject, this.state, this.data.nearest);
+    if (!found) return panel.replaceChildren(element("p", LOOKING_UP, "hint"));
     const name = this.map.stateNames[this.state];
     nearestLists(panel, this.map, this.picture, subject, found, name);
   }

@@ -26,9 +26,14 @@ function sheet(width, height, ratio) {
 
 function outline(pen, kind, x, y, reach) {
   pen.beginPath();
-  if (kind === "image") pen.rect(x - reach * 0.9, y - reach * 0.9, reach * 1.8, reach * 1.8);
+  if (isOfImage(kind)) pen.rect(x - reach * 0.9, y - reach * 0.9, reach * 1.8, reach * 1.8);
   else if (kind === "text") pen.arc(x, y, reach, 0, TAU);
-  else {
+  else if (kind === "answer") {
+    pen.moveTo(x, y - reach * 1.2);
+    pen.lineTo(x + reach * 1.15, y + reach * 0.9);
+    pen.lineTo(x - reach * 1.15, y + reach * 0.9);
+    pen.closePath();
+  } else {
     pen.moveTo(x, y - reach * 1.25);
     pen.lineTo(x + reach * 1.25, y);
     pen.lineTo(x, y + reach * 1.25);
@@ -37,15 +42,17 @@ function outline(pen, kind, x, y, reach) {
   }
 }
 
-// One mark of a kind, with a rim in the page's own colour that parts marks lying on each other.
+// One mark of a kind, with a rim in the page's own colour that parts marks lying on each other; what
+// has no place in the picture is hollow.
 function sprite(kind, color, reach, back, ratio) {
   const side = 2 * Math.ceil(reach * 1.4 + 2);
   const [canvas, pen] = sheet(side, side, ratio);
   outline(pen, kind, side / 2, side / 2, reach);
-  pen.fillStyle = color;
+  const isHollow = kind === "placeless";
+  pen.fillStyle = isHollow ? back : color;
   pen.fill();
-  pen.lineWidth = 1;
-  pen.strokeStyle = back;
+  pen.lineWidth = isHollow ? 1.5 : 1;
+  pen.strokeStyle = isHollow ? color : back;
   pen.stroke();
   return { canvas, side };
 }
@@ -74,15 +81,15 @@ function cropSheet(map, picture, marks, side, ratio) {
 class Painter {
   constructor(map, picture, theme, ratio, width) {
     Object.assign(this, { map, picture, theme, ratio });
-    this.byKind = { image: [], special: [], text: [] }; // painted in this order: words on top
+    // Painted in this order: words on top.
+    this.byKind = { image: [], placeless: [], special: [], text: [], answer: [] };
     map.kinds.forEach((kind, mark) => this.byKind[kind].push(mark));
-    this.side = cropSide(this.byKind.image.length, width);
+    this.side = cropSide(this.byKind.image.length + this.byKind.placeless.length, width);
     const few = map.nTokens <= 2000;
-    this.sprites = {
-      image: sprite("image", map.colors.image, this.side / 2, theme.back, ratio),
-      text: sprite("text", map.colors.text, few ? 5.5 : 4.5, theme.back, ratio),
-      special: sprite("special", map.colors.special, few ? 4.5 : 4, theme.back, ratio),
-    };
+    const reaches = { image: this.side / 2, placeless: this.side / 2, special: few ? 4.5 : 4, text: few ? 5.5 : 4.5, answer: few ? 6 : 5 };
+    this.sprites = Object.fromEntries(
+      Object.entries(reaches).map(([kind, reach]) => [kind, sprite(kind, map.colors[kind], reach, theme.back, ratio)]),
+    );
     this.crops = this.preparedCrops();
     this.font = `600 13px ${theme.font}`;
     this.labels = new Labels();
@@ -123,7 +130,7 @@ class Painter {
     const lit = new Set([...view.selected, ...view.near.map(({ mark }) => mark)]);
     for (const [kind, marks] of Object.entries(this.byKind)) {
       pen.globalAlpha = lit.size ? 0.75 : 1;
-      if (kind === "image" && marks.length > CROPS) this.squares(pen, marks, view.spots);
+      if (isOfImage(kind) && marks.length > CROPS) this.squares(pen, marks, view.spots);
       else for (const mark of marks) this.mark(pen, mark, view.spots[2 * mark], view.spots[2 * mark + 1]);
     }
     pen.globalAlpha = 1;
@@ -188,7 +195,7 @@ class Painter {
   rings(pen, { spots, hovered, selected, near }) {
     const ring = (mark, width, gap) => {
       const kind = this.map.kinds[mark];
-      const reach = kind === "image" ? this.side / 2 / 0.9 : 6;
+      const reach = isOfImage(kind) ? this.side / 2 / 0.9 : 6;
       outline(pen, kind, spots[2 * mark], spots[2 * mark + 1], reach + gap);
       pen.lineWidth = width;
       pen.strokeStyle = this.map.colors[kind];
@@ -216,11 +223,14 @@ class Painter {
 
   // The labels to be drawn, the most wanted first: they get the best places.
   named({ selected, near, hovered }, lit) {
-    const isWord = (mark) => this.map.kinds[mark] !== "image";
+    const isWord = (mark) => !isOfImage(this.map.kinds[mark]);
     const first = [...selected, ...near.map(({ mark }) => mark)].filter(isWord);
     if (hovered !== null && isWord(hovered) && !lit.has(hovered)) first.push(hovered);
-    const others = [...this.byKind.text, ...this.byKind.special];
-    if (others.length > LABELLED) return first;
+    const { answer, text, special } = this.byKind;
+    const others = [answer, [...answer, ...text], [...answer, ...text, ...special]].findLast(
+      (marks) => marks.length <= LABELLED,
+    );
+    if (!others) return first;
     return [...first, ...others.filter((mark) => !first.includes(mark))];
   }
 

@@ -3,12 +3,15 @@
 const SVG = "http://www.w3.org/2000/svg";
 const KINDS = {
   text: { one: "word", many: "words" },
+  answer: { one: "word of the answer", many: "words of the answer" },
   image: { one: "patch", many: "image patches" },
+  placeless: { one: "image token without a place", many: "image tokens without a place" },
   special: { one: "special token", many: "special tokens" },
 };
 
 const UNKNOWN = "word that the model does not know: it reads [UNK]";
 
+const isOfImage = (kind) => kind === "image" || kind === "placeless";
 const kindOf = (map, mark) => (map.unknown.includes(mark) ? UNKNOWN : KINDS[map.kinds[mark]].one);
 
 function element(name, text, className) {
@@ -22,10 +25,17 @@ function markIcon(kind, color) {
   const icon = document.createElementNS(SVG, "svg");
   icon.setAttribute("viewBox", "0 0 12 12");
   icon.setAttribute("aria-hidden", "true");
-  const shapes = { text: "M6 1a5 5 0 1 0 .01 0z", image: "M1.5 1.5h9v9h-9z", special: "M6 .5 11.5 6 6 11.5.5 6z" };
+  const shapes = {
+    text: "M6 1a5 5 0 1 0 .01 0z",
+    answer: "M6 .8 11.4 10.6H.6z",
+    image: "M1.5 1.5h9v9h-9z",
+    placeless: "M2 2h8v8h-8z",
+    special: "M6 .5 11.5 6 6 11.5.5 6z",
+  };
   const path = document.createElementNS(SVG, "path");
   path.setAttribute("d", shapes[kind]);
-  path.setAttribute("fill", color);
+  path.setAttribute("fill", kind === "placeless" ? "none" : color);
+  if (kind === "placeless") path.setAttribute("stroke", color);
   icon.append(path);
   return icon;
 }
@@ -122,19 +132,23 @@ function frame(map, mark, className, width, dashes, color) {
   return rect;
 }
 
-// The patch that covers a place of the photo, given in shares of its width and height.
+// The patch that covers a place of the photo, given in shares of its width and height; the smallest
+// where the model is shown the picture several times.
 function patchAt(map, across, down) {
   const [x, y] = [across * map.size[0], down * map.size[1]];
-  for (let mark = 0; mark < map.nTokens; mark++) {
-    const [left, top, right, bottom] = map.boxes.subarray(4 * mark, 4 * mark + 4);
-    if (left <= x && x < right && top <= y && y < bottom) return mark;
+  const { boxes } = map;
+  let [found, least] = [null, Infinity];
+  for (let mark = 0, at = 0; mark < map.nTokens; mark++, at += 4) {
+    if (!(boxes[at] <= x && x < boxes[at + 2] && boxes[at + 1] <= y && y < boxes[at + 3])) continue;
+    const area = (boxes[at + 2] - boxes[at]) * (boxes[at + 3] - boxes[at + 1]);
+    if (area < least) [found, least] = [mark, area];
   }
-  return null;
+  return found;
 }
 
 // Buttons carry their mark in data-mark; one listener on each group serves them all.
 function wordButtons(group, map) {
-  const marks = map.kinds.flatMap((kind, mark) => (kind === "image" ? [] : [mark]));
+  const marks = map.kinds.flatMap((kind, mark) => (isOfImage(kind) ? [] : [mark]));
   const shown = marks.length > 400 ? [] : marks;
   group.replaceChildren(
     ...shown.map((mark) => {

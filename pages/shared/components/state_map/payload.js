@@ -1,37 +1,59 @@
 // The blob that payload.py writes: a JSON header, then arrays in little-endian order.
 
 const NONE = 65535; // fewer neighbours of that kind than asked for
+const STEPS = 65535; // places along the side of the square around the points
 
 function decoded(bytes) {
-  const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
-  const head = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
-  // A copy starts at an even address, which typed arrays insist on.
-  const part = (name) => bytes.slice(head.parts[name][0], head.parts[name][0] + head.parts[name][1]);
+  const { head, part } = unpacked(bytes);
   const picture = head.parts.picture[1] ? new Blob([part("picture")], { type: "image/jpeg" }) : null;
+  const kinds = Array.from(part("kinds"), (kind) => head.kindNames[kind]);
+  const positions = new Uint32Array(part("positions").buffer);
   return {
     ...head,
-    points: new Float32Array(part("points").buffer),
+    kinds,
+    positions,
+    points: restored(new Uint16Array(part("points").buffer), head.edges, kinds.length),
     boxes: new Float32Array(part("boxes").buffer),
     neighbours: new Uint16Array(part("neighbours").buffer),
     similarities: new Int16Array(part("similarities").buffer),
     picture,
-    nTokens: head.texts.length,
+    nTokens: kinds.length,
     nStates: head.stateNames.length,
-    mark: new Map(head.positions.map((position, mark) => [position, mark])),
+    mark: new Map(Array.from(positions, (position, mark) => [position, mark])),
   };
 }
 
-// The nearest words and patches of a mark at one state: {text, image}, each [{mark, similarity}],
-// likest first; null where the blob lists none because there are too many tokens.
-function nearest(map, mark, state) {
-  if (!map.neighbours.length) return null;
-  const start = (mark * map.nStates + state) * 2 * map.count;
-  const found = { text: [], image: [] };
-  Object.values(found).forEach((list, kind) => {
-    for (let at = start + kind * map.count; at < start + (kind + 1) * map.count; at++) {
-      if (map.neighbours[at] === NONE) break;
-      list.push({ mark: map.neighbours[at], similarity: map.similarities[at] / 32767 });
+// state x token x 2 in the points' own unit, from steps along the square of their state.
+function restored(steps, edges, nTokens) {
+  const points = new Float32Array(steps.length);
+  edges.forEach(([left, bottom, side], state) => {
+    for (let i = 2 * nTokens * state; i < 2 * nTokens * (state + 1); i += 2) {
+      points[i] = left + (side * steps[i]) / STEPS;
+      points[i + 1] = bottom + (side * steps[i + 1]) / STEPS;
     }
   });
-  return found;
+  return points;
+}
+
+// The nearest words and patches of a mark at one state: {text, image}, each [{mark, similarity}],
+// likest first; null where they are not known. asked: {mark, marks, similarities} of one mark,
+// which Python works out where there are too many tokens to list them all.
+function nearest(map, mark, state, asked) {
+  if (map.neighbours.length) {
+    const start = (mark * map.nStates + state) * 2 * map.count;
+    return listed(map.neighbours.subarray(start), map.similarities.subarray(start), map.count, 32767);
+  }
+  if (asked?.mark !== mark) return null;
+  return listed(asked.marks[state].flat(), asked.similarities[state].flat(), asked.marks[state][0].length, 1);
+}
+
+function listed(marks, similarities, count, scale) {
+  const lists = { text: [], image: [] };
+  Object.values(lists).forEach((list, kind) => {
+    for (let at = kind * count; at < (kind + 1) * count; at++) {
+      if (marks[at] === NONE || marks[at] < 0) break;
+      list.push({ mark: marks[at], similarity: similarities[at] / scale });
+    }
+  });
+  return lists;
 }

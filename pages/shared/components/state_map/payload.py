@@ -4,16 +4,16 @@ The browser's half is payload.js.
 """
 
 import io
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, UInt16
 from PIL import Image
 
+from pages.shared.components.packing import packed
 from vl_core.arrays import Points
+from vl_core.figures.states import KIND_NAMES, mark_kinds
 from vl_core.figures.style import KIND_COLORS
 from vl_core.token_attention import token_labels
 from vl_core.trace import TokenTable
@@ -21,6 +21,10 @@ from vl_core.trace import TokenTable
 PICTURE_SIDE = 512  # pixels: crops stay sharp, the blob stays small
 NOBODY = 65535  # stands where a token has fewer neighbours of a kind than are listed
 SIMILARITY_STEPS = 32767  # 1.0 as a 16-bit integer
+STEPS = 65535  # places along the longer side of the map: a hundred to a pixel
+
+Marks = Int[np.ndarray, "mark state 2 rank"]
+Cosines = Float[np.ndarray, "mark state 2 rank"]
 
 
 @dataclass(frozen=True)
@@ -42,24 +46,50 @@ class StatePicture:
     state_names: tuple[str, ...]
     captions: tuple[str, ...]
     shares_scale: bool
-    neighbours: Int[np.ndarray, "mark state 2 rank"]
-    similarities: Float[np.ndarray, "mark state 2 rank"]
+    neighbours: Marks
+    similarities: Cosines
     picture: Image.Image | None = None
     size: tuple[int, int] | None = None
 
 
 def encoded(shown: StatePicture) -> bytes:
-    """The blob: the header's length, the header, and the arrays at even offsets."""
+    """The blob: points in 16 bits between the edges that the header names."""
     marks = np.where(shown.neighbours < 0, NOBODY, shown.neighbours)
     steps = np.rint(shown.similarities * SIMILARITY_STEPS)
+    edges = _edges(shown.points, shares_scale=shown.shares_scale)
+    kinds = list(KIND_NAMES)
     parts = {
-        "points": shown.points.astype("<f4").tobytes(),
+        "points": _quantised(shown.points, edges).tobytes(),
+        "kinds": bytes(kinds.index(kind) for kind in _kinds(shown)),
+        "positions": shown.positions.astype("<u4").tobytes(),
         "boxes": shown.tokens.boxes[shown.positions].astype("<f4").tobytes(),
         "neighbours": marks.astype("<u2").tobytes(),
         "similarities": steps.astype("<i2").tobytes(),
         "picture": _jpeg(shown.picture),
     }
-    return _joined(_header(shown), parts)
+    return packed(_header(shown) | {"edges": edges.tolist(), "kindNames": kinds}, parts)
+
+
+def _kinds(shown: StatePicture) -> list[str]:
+    kinds = mark_kinds(shown.tokens)
+    return [kinds[position] for position in shown.positions]
+
+
+def _edges(points: Points, *, shares_scale: bool) -> Float[np.ndarray, "state 3"]:
+    """Left, bottom and side of the square around the points of each state, or of all states."""
+    groups = points.reshape(1, -1, 2) if shares_scale else points
+    low, high = groups.min(axis=1), groups.max(axis=1)
+    sides = (high - low).max(axis=1, keepdims=True)
+    # What lies in one place needs some side, too, to be divided by.
+    edges = np.concatenate([low, np.where(sides > 0, sides, 1)], axis=1)
+    return np.repeat(edges, len(points), axis=0) if shares_scale else edges
+
+
+def _quantised(
+    points: Points, edges: Float[np.ndarray, "state 3"]
+) -> UInt16[np.ndarray, "state token 2"]:
+    shares = (points - edges[:, None, :2]) / edges[:, None, 2:]
+    return np.rint(shares * STEPS).astype("<u2")
 
 
 def _header(shown: StatePicture) -> dict[str, Any]:
@@ -67,9 +97,7 @@ def _header(shown: StatePicture) -> dict[str, Any]:
     return {
         "title": shown.title,
         "texts": [labels[position] for position in shown.positions],
-        "kinds": [shown.tokens.kinds[position] for position in shown.positions],
         "unknown": np.flatnonzero(shown.tokens.is_unknown[shown.positions]).tolist(),
-        "positions": shown.positions.tolist(),
         "stateNames": shown.state_names,
         "captions": shown.captions,
         "sharesScale": shown.shares_scale,
@@ -77,18 +105,6 @@ def _header(shown: StatePicture) -> dict[str, Any]:
         "size": shown.size,
         "colors": KIND_COLORS,
     }
-
-
-def _joined(header: dict[str, Any], parts: Mapping[str, bytes]) -> bytes:
-    # Offsets stand in the header, whose length they would change: room for them is left in it.
-    places = {name: [10**9, len(content)] for name, content in parts.items()}
-    room = len(json.dumps(header | {"parts": places}).encode())
-    offset = 4 + room
-    for name, content in parts.items():
-        places[name][0] = offset
-        offset += len(content)
-    written = json.dumps(header | {"parts": places}).encode().ljust(room)
-    return b"".join([room.to_bytes(4, "little"), written, *parts.values()])
 
 
 def _jpeg(picture: Image.Image | None) -> bytes:

@@ -52,7 +52,7 @@ function hit(map, spots, x, y, reach) {
   let best = null;
   let least = reach * reach;
   for (let i = 0; i < map.nTokens; i++) {
-    const favour = map.kinds[i] === "image" ? 0 : 30;
+    const favour = isOfImage(map.kinds[i]) ? 0 : 30;
     const distance = (spots[2 * i] - x) ** 2 + (spots[2 * i + 1] - y) ** 2 - favour;
     if (distance < least) [least, best] = [distance, i];
   }

@@ -1,4 +1,4 @@
-"""Attention as bytes for the browser: half of float32, and exact to what is printed.
+"""Attention weights as codes: half of float32, and exact to what is printed.
 
 A weight is sent as the square root of its share of the row's largest weight, in 65535 steps.
 """
@@ -9,7 +9,6 @@ from jaxtyping import Float32, UInt16
 from vl_core.arrays import LayerAttention
 
 STEPS = 65535
-BYTES = 2  # of a code
 
 Codes = UInt16[np.ndarray, "head query key"]
 RowMaxima = Float32[np.ndarray, "head query"]

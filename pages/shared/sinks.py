@@ -1,0 +1,224 @@
+"""Sinks on a page: which there are and what they take, and the choice to leave them out.
+
+A page draws `choice`, works with the stack that it returns, and says with `of_rows` or `of_heads`
+what the sinks take. Nothing is left out unless the visitor chose it, and then it is said.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from pages.shared import session
+from pages.shared.layout import escaped, percent
+from vl_core import sinks
+from vl_core.sinks import KINDS, MEASURED, Sink, SinkKind, Sinks
+from vl_core.token_attention import token_names
+from vl_core.trace import Stack, Trace
+
+SHOWN, LEFT_OUT = "shown", "left out"
+MODES = {SHOWN: "Shown", LEFT_OUT: "Left out"}
+MOST_WEIGHTS = 2**31  # gone through without being asked to: some ten seconds
+NAMED = 4  # sinks that a sentence lists
+LEFT = "Each row is divided by what is left of it; one with nothing left is missing."
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """What a page shows: the stack to work with, and the sinks that are in it or left out of it.
+
+    whole: the stack with its sinks. kinds: those that are left out, or all that there are.
+    """
+
+    stack: Stack
+    whole: Stack
+    sinks: Sinks
+    kinds: tuple[SinkKind, ...]
+
+    @property
+    def is_left_out(self) -> bool:
+        """Whether any token is."""
+        return self.stack is not self.whole
+
+
+def choice(trace: Trace, stack: Stack) -> Shown:
+    """The control, and what follows from it; drawn above whatever shows the stack."""
+    found = session.remembered(("sinks", stack.name), lambda: sinks.find(trace, stack.name))
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        offered = _offered(stack)
+        present = _present(found, offered)
+        mode = st.segmented_control(
+            "Sinks",
+            list(MODES),
+            format_func=MODES.get,
+            default=SHOWN,
+            key="sinks",
+            required=True,
+            persist_state="session",
+            disabled=not present,
+            help="Tokens that take attention whatever is asked. Left out, nobody looks at them: "
+            "each row is divided by what is left of it.",
+        )
+        kinds = present
+        if mode == LEFT_OUT and len(present) > 1:
+            kinds = _chosen_kinds(present)
+        with st.popover("Rules", icon=":material/rule:"):
+            st.markdown(rules(found, offered))
+    if mode == SHOWN or not kinds:
+        return Shown(stack, stack, found, present if mode == SHOWN else ())
+    return Shown(_without(stack, found, kinds), stack, found, kinds)
+
+
+def _offered(stack: Stack) -> tuple[SinkKind, ...]:
+    """The rules that are tried: what goes through all attention of a large stack only if asked."""
+    if int(np.prod(stack.weights.shape, dtype=np.int64)) <= MOST_WEIGHTS:
+        return KINDS
+    is_wanted = st.checkbox(
+        "Measure every token",
+        key="sinks_measured",
+        help="Goes through the attention of all layers and heads, which takes a while here.",
+    )
+    return KINDS if is_wanted else tuple(kind for kind in KINDS if kind is not MEASURED)
+
+
+def _present(found: Sinks, offered: tuple[SinkKind, ...]) -> tuple[SinkKind, ...]:
+    with st.spinner("Looking for sinks", show_time=True):
+        return found.present(offered)
+
+
+def _chosen_kinds(present: tuple[SinkKind, ...]) -> tuple[SinkKind, ...]:
+    names = {kind.key: f"{kind.name}s" for kind in present} | {MEASURED.key: MEASURED.name}
+    # Those of another stack would be an error to this one's widget.
+    kept = [key for key in st.session_state.get("sink_kinds", names) if key in names]
+    st.session_state["sink_kinds"] = kept
+    chosen = st.pills(
+        "Left out are",
+        [kind.key for kind in present],
+        format_func=names.get,
+        selection_mode="multi",
+        key="sink_kinds",
+    )
+    return tuple(kind for kind in present if kind.key in chosen)
+
+
+def _without(stack: Stack, found: Sinks, kinds: tuple[SinkKind, ...]) -> Stack:
+    # Results are remembered by the name of a stack: what differs must not share one.
+    name = f"{stack.name} without {', '.join(kind.key for kind in kinds)} sinks"
+    return session.remembered(
+        ("sinks left out", name), lambda: sinks.without(stack, found.keys(kinds), name)
+    )
+
+
+def rules(found: Sinks, offered: Sequence[SinkKind]) -> str:
+    """Each rule with its definition and source, and what it found in this stack, as Markdown."""
+    lines = []
+    for kind in KINDS:
+        what = f"- **{kind.name.capitalize()}**: {kind.definition} *{_found(found, kind, offered)}*"
+        lines.append(f"{what} Source: {kind.source}.")
+    return "\n".join(lines)
+
+
+def _found(found: Sinks, kind: SinkKind, offered: Sequence[SinkKind]) -> str:
+    if kind not in offered:
+        return "Not measured here yet."
+    if reason := found.found(kind).why_none:
+        return f"None by this rule. {escaped(reason)}"
+    keys = found.found(kind).keys
+    count, layers = int(keys.any(axis=0).sum()), int(keys.any(axis=1).sum())
+    return f"{count} here, in {layers} of {len(keys)} layers."
+
+
+def of_rows(
+    shown: Shown, layer: int | None, head: int | None, tokens: Sequence[int], direction: str
+) -> None:
+    """Say what the sinks take: of these tokens' rows; of all rows where columns are shown.
+
+    All rows it is without a token, too. Nothing is said where there are no sinks.
+    """
+    if direction == "looks_at" and tokens:
+        rows, of = tokens, "this row" if len(tokens) == 1 else "these rows"
+    else:
+        rows, of = _content(shown.whole), "the attention of all words and patches"
+    listed = shown.sinks.listed(_shares(shown, layer, head, rows), layer, shown.kinds)
+    if not listed:
+        _say_nothing_is_left_out(shown)
+        return
+    taken = f"{_total(listed)} of {of}: {_names(shown.whole, listed)}"
+    if shown.is_left_out:
+        st.markdown(f"**Left out: {_count(listed)}**, which took {taken}. {LEFT}")
+    else:
+        st.markdown(f"**{_count(listed)}** {'takes' if len(listed) == 1 else 'take'} {taken}.")
+
+
+def of_heads(shown: Shown, layer: int, head: int | None) -> None:
+    """Say what the sinks of a layer take of a head, and of all heads where that is known."""
+    shares = _shares(shown, layer, head, _content(shown.whole))
+    listed = shown.sinks.listed(shares, layer, shown.kinds)
+    if not listed:
+        _say_nothing_is_left_out(shown)
+        return
+    where = f"layer {shown.whole.layers[layer] + 1}"
+    who = f"the heads of {where} on average" if head is None else f"{where}, head {head + 1}"
+    verb = "took" if shown.is_left_out else "take"
+    text = f"which {verb} {_total(listed)} of the attention of words and patches in {who}"
+    start = "Left out: " if shown.is_left_out else ""
+    said = f"**{start}{_count(listed)}**, {text}{_range(shown)}: {_names(shown.whole, listed)}."
+    st.markdown(f"{said} {LEFT}" if shown.is_left_out else said)
+
+
+def _say_nothing_is_left_out(shown: Shown) -> None:
+    if shown.is_left_out:
+        st.markdown("Nothing is left out of this layer; sinks of other layers are.")
+
+
+def _range(shown: Shown) -> str:
+    """From the head in which they take least to that in which they take most."""
+    if "received" not in vars(shown.sinks):  # not gone through: the stack is large
+        return ""
+    removed = shown.sinks.removed(shown.kinds)
+    if np.isnan(removed).all():
+        return ""
+    return f" ({_written(np.nanmin(removed))} to {_written(np.nanmax(removed))} over all heads)"
+
+
+def _content(stack: Stack) -> list[int]:
+    return np.flatnonzero(stack.queries.is_text | stack.queries.is_image).tolist()
+
+
+def _shares(
+    shown: Shown, layer: int | None, head: int | None, queries: Sequence[int]
+) -> np.ndarray:
+    """What falls on each sink; nan where none of these queries looks anywhere."""
+    name, kinds = shown.whole.name, shown.kinds
+    return session.remembered(
+        ("sink shares", name, tuple(kind.key for kind in kinds), layer, head, tuple(queries)),
+        lambda: sinks.mean_row(shown.whole, layer, head, queries, shown.sinks.keys(kinds)),
+    )
+
+
+def _count(listed: Sequence[Sink]) -> str:
+    return f"{len(listed)} sink{'' if len(listed) == 1 else 's'}"
+
+
+def _total(listed: Sequence[Sink]) -> str:
+    total = sum(sink.share for sink in listed)
+    return "an unknown share" if np.isnan(total) else f"**{_written(total)}**"
+
+
+def _written(share: float) -> str:
+    """A share that no line break tears from its sign."""
+    return percent(share).replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def _names(stack: Stack, listed: Sequence[Sink]) -> str:
+    """The greatest, each with its share and kinds, and how many more there are."""
+    names = token_names(stack.keys)
+    parts = []
+    for sink in listed[:NAMED]:
+        kinds = ", ".join(kind.name for kind in sink.kinds)
+        share = "" if np.isnan(sink.share) else f" {_written(sink.share)}"
+        parts.append(f"{escaped(names[sink.key])}{share} ({kinds})")
+    rest = listed[NAMED:]
+    more = [f"and {len(rest)} more, {_total(rest)} together"] if rest else []
+    return "; ".join([*parts, *more])

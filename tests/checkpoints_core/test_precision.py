@@ -1,0 +1,180 @@
+"""In which precision, and where, a checkpoint is loaded.
+
+GPUs and optional libraries are stood in for at the boundary: what is installed, what torch says of
+a GPU, how much is free. The arguments made of it are checked here; that a quantized or spread model
+runs can only be seen on a machine with such a GPU.
+"""
+
+import importlib.machinery
+
+import pytest
+import torch
+
+from vl_core import families
+from vl_core.checkpoints import PRECISIONS, Checkpoint, loading, memory, precision, sizes
+from vl_core.errors import ModelError
+
+
+@pytest.fixture
+def checkpoint(folder):
+    """The tiny checkpoint."""
+    return Checkpoint(folder, "someone/tiny", "local")
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    """A machine with two GPUs that compute in bfloat16, and with room for anything."""
+    room = {"cuda": 10**12, "all": 2 * 10**12, "ram": 10**12}
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device", lambda _: torch.no_grad())
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: True)
+    monkeypatch.setattr(precision.devices, "free_memory", lambda device: room[device[:4]])
+    monkeypatch.setattr(precision.devices, "free_on_all_gpus", lambda: room["all"])
+    monkeypatch.setattr(precision.devices, "free_ram", lambda: room["ram"])
+    return room
+
+
+@pytest.fixture
+def libraries(monkeypatch):
+    """Which of the optional libraries are installed."""
+    installed = {"accelerate", "bitsandbytes"}
+
+    def find_spec(name):
+        return importlib.machinery.ModuleSpec(name, None) if name in installed else None
+
+    monkeypatch.setattr(precision, "find_spec", find_spec)
+    return installed
+
+
+def needed(folder, kept):
+    """Bytes to run the checkpoint."""
+    return sizes.needed(memory.weights_bytes(folder, kept))
+
+
+@pytest.mark.parametrize("kept", ["float32", "bfloat16", "float16"])
+def test_the_model_loads_in_the_precision_that_was_chosen(checkpoint, kept):
+    """Through from_pretrained, here on the CPU."""
+    how = loading(checkpoint, kept, "cpu")
+
+    model = families.load(checkpoint.path, how.options).model.to(how.device)
+
+    assert how.kept == kept
+    assert model.dtype == getattr(torch, kept)
+    assert model.device.type == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("device", "has_bfloat16", "kept"),
+    [
+        ("cpu", True, "float32"),
+        ("mps", True, "float16"),
+        ("cuda", True, "bfloat16"),
+        ("cuda:1", True, "bfloat16"),
+        ("cuda", False, "float16"),
+    ],
+)
+def test_auto_depends_on_the_device(checkpoint, gpu, monkeypatch, device, has_bfloat16, kept):
+    """What each computes well in; the model is moved there after loading."""
+    gpu["mps"] = gpu["cpu"] = 10**12
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: has_bfloat16)
+
+    how = loading(checkpoint, "auto", device)
+
+    assert (how.kept, how.device) == (kept, device)
+    assert how.options == {"dtype": getattr(torch, kept)}
+
+
+def test_the_best_device_is_taken_where_none_is_named(checkpoint, gpu):
+    """A GPU, as there is one."""
+    assert loading(checkpoint).device == "cuda"
+
+
+@pytest.mark.parametrize("kept", ["8-bit", "4-bit"])
+@pytest.mark.parametrize("device", ["cpu", "mps"])
+def test_packed_weights_need_a_gpu(checkpoint, kept, device):
+    """And half the memory is to be had otherwise."""
+    with pytest.raises(ModelError, match=rf"{kept} .*NVIDIA GPU.*{device}.*bfloat16"):
+        loading(checkpoint, kept, device)
+
+
+@pytest.mark.parametrize("kept", ["8-bit", "4-bit"])
+@pytest.mark.parametrize("package", ["accelerate", "bitsandbytes"])
+def test_packed_weights_need_their_libraries(checkpoint, gpu, libraries, kept, package):
+    """The missing one is named, with the line that installs it."""
+    libraries.remove(package)
+
+    with pytest.raises(ModelError, match=f"{kept} .*pip install {package}"):
+        loading(checkpoint, kept)
+
+
+def test_eight_bits(checkpoint, gpu, libraries):
+    """On one GPU, the rest in 16 bits; placed by from_pretrained, so not to be moved."""
+    how = loading(checkpoint, "8-bit")
+
+    assert how.options["quantization_config"].load_in_8bit
+    assert how.options["dtype"] == torch.bfloat16
+    assert how.options["device_map"] == {"": "cuda"}
+    assert how.device is None
+
+
+def test_four_bits(checkpoint, gpu, libraries):
+    """Normal floats, computing in the 16 bits that the GPU has."""
+    configuration = loading(checkpoint, "4-bit", "cuda:1").options["quantization_config"]
+
+    assert configuration.load_in_4bit
+    assert configuration.quantization_method() == "nf4"
+    assert configuration.bnb_4bit_compute_dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize("kept", ["float32", "8-bit"])
+def test_what_is_larger_than_one_gpu_is_spread(checkpoint, gpu, libraries, kept):
+    """Over all there are."""
+    gpu["cuda"] = needed(checkpoint.path, kept) - 1
+
+    how = loading(checkpoint, kept)
+
+    assert how.options["device_map"] == "auto"
+    assert how.device is None
+
+
+def test_only_unpacked_weights_spread_into_main_memory(checkpoint, gpu, libraries):
+    """Packed ones must lie on GPUs."""
+    gpu["cuda"] = gpu["all"] = 1
+
+    assert loading(checkpoint, "bfloat16").options["device_map"] == "auto"
+    with pytest.raises(ModelError, match=r"needs about .* in 4-bit; .* free on cuda"):
+        loading(checkpoint, "4-bit")
+
+
+def test_spreading_needs_accelerate(checkpoint, gpu, libraries):
+    """Else the model would not load at all."""
+    gpu["cuda"] = 1
+    libraries.clear()
+
+    with pytest.raises(ModelError, match=r"larger than one GPU.*pip install accelerate"):
+        loading(checkpoint, "float32")
+
+
+def test_a_device_that_was_named_is_kept_to(checkpoint, gpu, libraries):
+    """No spreading from a GPU that was asked for by number."""
+    gpu["cuda"] = 1
+
+    with pytest.raises(ModelError, match="free on cuda:1"):
+        loading(checkpoint, "float32", "cuda:1")
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_what_fits_nowhere_is_refused(checkpoint, gpu, libraries, device):
+    """With what it needs and what there is."""
+    gpu.update({"cuda": 1, "all": 2, "ram": 1, "cpu": 1})
+
+    with pytest.raises(ModelError, match=f"needs about .* free on {device}"):
+        loading(checkpoint, "float32", device)
+
+
+def test_all_that_can_be_chosen_can_be_loaded(checkpoint, gpu, libraries):
+    """No choice of the list is without arguments."""
+    assert [loading(checkpoint, choice).kept for choice in PRECISIONS] == [
+        "bfloat16",
+        *PRECISIONS[1:],
+    ]

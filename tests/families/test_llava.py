@@ -1,0 +1,52 @@
+"""LLaVA 1.5: one square picture, patch by patch, in the prompt."""
+
+import pytest
+from transformers import CLIPImageProcessorPil, LlavaConfig, LlavaForConditionalGeneration
+
+from tests.families import tiny
+from tests.families.checks import FamilyChecks
+
+
+def save(folder, **options):
+    """3 layers of 6 heads behind a tower of 4 layers and 5 heads."""
+    tokenizer = tiny.tokenizer(image_token="<image>")
+    config = LlavaConfig(
+        vision_config=tiny.tower(model_type="clip_vision_model"),
+        text_config=tiny.language(len(tokenizer), model_type="llama"),
+        image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
+        **options,
+    )
+    tiny.sharpened(LlavaForConditionalGeneration(config)).save_pretrained(folder)
+    size = {"height": 56, "width": 56}
+    CLIPImageProcessorPil(size={"shortest_edge": 56}, crop_size=size).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+class TestLlava(FamilyChecks):
+    """LLaVA as published: the class token stays in the tower."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def folder(cls, tmp_path_factory):
+        """A tiny random checkpoint."""
+        return save(tmp_path_factory.mktemp("llava"))
+
+
+class TestKeepingTheClassToken(FamilyChecks):
+    """The class token may be among the placeholders, as a special token."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def folder(cls, tmp_path_factory):
+        """A checkpoint that reads all of the tower."""
+        return save(tmp_path_factory.mktemp("llava"), vision_feature_select_strategy="full")
+
+    def test_it_comes_before_the_patches(self, trace):
+        """It is no patch, and has no place."""
+        tokens = trace.streams["language"].tokens
+        first = int(tokens.is_image.argmax())
+
+        assert tokens.texts[first - 1] == "class"
+        assert tokens.kinds[first - 1] == "special"
+        assert tokens.is_image.sum() == 16

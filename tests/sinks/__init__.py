@@ -1,0 +1,1 @@
+"""Sinks: tokens that take attention whatever is asked."""

@@ -1,0 +1,101 @@
+"""Hidden states, read where they pass: at the doors of the modules between which they lie."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from torch import Tensor, nn
+
+from vl_core.capture.recorder import ACTIVE
+from vl_core.errors import ModelError
+from vl_core.trace import Stream, TokenTable
+from vl_core.trace.stream import PackedState, packed
+
+
+@dataclass(frozen=True)
+class Door:
+    """Where one hidden state of a stream can be read.
+
+    module: its name. side: what the module is given, or what it gives back. argument: what the
+    state is called where it is given by name; given by position, it is the first. result: which of
+    several results it is.
+    """
+
+    module: str
+    side: Literal["in", "out"] = "out"
+    argument: str = "hidden_states"
+    result: int = 0
+
+
+def doors_of(layers: Sequence[str]) -> tuple[Door, ...]:
+    """The states of a stream that passes through these layers: before the first, after each."""
+    return Door(layers[0], "in"), *(Door(layer) for layer in layers)
+
+
+class States:
+    """The hidden states of a run, packed as they are heard.
+
+    doors: for each stream where its states are read; a stream without any has no states. keeps:
+    the streams whose states are kept; None for all.
+    """
+
+    def __init__(
+        self, doors: Mapping[str, Sequence[Door]], keeps: Collection[str] | None = None
+    ) -> None:
+        self._wanted = {
+            stream: len(places)
+            for stream, places in doors.items()
+            if keeps is None or stream in keeps
+        }
+        self._packed: dict[str, list[PackedState]] = {}
+
+    def note(self, stream: str, state: Tensor) -> None:
+        """Take in one state; a batch of pictures or tiles is one sequence, one after the other."""
+        if stream not in self._wanted:
+            return
+        tokens = state.detach().flatten(0, -2).float().cpu().numpy()
+        self._packed.setdefault(stream, []).append(packed(tokens))
+
+    def stream(self, name: str, tokens: TokenTable) -> Stream:
+        """The stream with its states; raises ModelError unless each was heard once."""
+        kept, wanted = self._packed.get(name, []), self._wanted.get(name, 0)
+        if len(kept) != wanted:
+            raise ModelError(
+                f"{len(kept)} hidden states of the stream {name} were heard, wanted {wanted}. The "
+                "family's adapter must say where each is read."
+            )
+        return Stream.of_states(name, tokens, kept)
+
+
+def watch(model: nn.Module, doors: Mapping[str, Sequence[Door]]) -> None:
+    """From now on tell the recorder of a thread, if it has one, of each state of each stream.
+
+    doors: for each stream where its states are read, in the order of layers. Nothing is changed,
+    and without a recorder nothing is done.
+    """
+    for stream, places in doors.items():
+        for door in places:
+            module = model.get_submodule(door.module)
+            if door.side == "in":
+                module.register_forward_pre_hook(_on_entry(stream, door), with_kwargs=True)
+            else:
+                module.register_forward_hook(_on_exit(stream, door))
+
+
+def _on_entry(stream: str, door: Door) -> Callable[..., None]:
+    def read(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        recorder = ACTIVE.get()
+        if recorder is not None:
+            # What can be given by name may as well come first of all.
+            recorder.note(stream, kwargs[door.argument] if door.argument in kwargs else args[0])
+
+    return read
+
+
+def _on_exit(stream: str, door: Door) -> Callable[..., None]:
+    def read(_module: nn.Module, _args: tuple[Any, ...], output: Any) -> None:  # noqa: ANN401
+        recorder = ACTIVE.get()
+        if recorder is not None:
+            recorder.note(stream, output if isinstance(output, Tensor) else output[door.result])
+
+    return read

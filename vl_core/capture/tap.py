@@ -1,0 +1,134 @@
+"""Every attention matrix of a model that nobody changed, seen from outside: the oracle of capture.
+
+It listens to torch itself and knows no architecture. Slow and greedy: for checks and small inputs.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
+
+# By the name of a module, (head, query, key) in float32 for each sequence of each call, in order.
+Matrices = dict[str, list[Tensor]]
+Hear = Callable[[str, Tensor], None]
+_Arguments = dict[str, Any]
+
+
+@contextmanager
+def tapped(model: nn.Module, hear: Hear | None = None) -> Iterator[Matrices]:
+    """See the attention of this thread's runs of the model.
+
+    `with tapped(model) as matrices: model(**inputs)`; a matrix belongs to the module in whose
+    forward it was made. What is seen: each softmax over the last of four axes, which are taken for
+    (batch, head, query, key); each scaled_dot_product_attention of four axes; each
+    nn.MultiheadAttention. A softmax of fewer axes is none of attention (logits, experts).
+    Nothing that the model computes is changed, and other threads may run it meanwhile.
+    hear: told of the module's name and each matrix as it is made. Then none is kept; those of all
+    layers may take many gigabytes.
+    """
+    matrices: Matrices = {}
+
+    def keep(name: str, matrix: Tensor) -> None:
+        matrices.setdefault(name, []).append(matrix)
+
+    place = _Place(model)
+    with ExitStack() as hooks:
+        for module in model.modules():
+            hooks.callback(module.register_forward_pre_hook(place.enter).remove)
+            hooks.callback(module.register_forward_hook(place.leave, always_call=True).remove)
+        with _Tap(place, hear or keep):
+            yield matrices
+
+
+class _Place:
+    """Which module this thread is in; hooks of a module are called by all threads that run it."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self._names = {module: name for name, module in model.named_modules()}
+        self._thread = threading.get_ident()
+        self._inside: list[nn.Module] = []
+
+    def enter(self, module: nn.Module, _inputs: object) -> None:
+        if threading.get_ident() == self._thread:
+            self._inside.append(module)
+
+    def leave(self, module: nn.Module, _inputs: object, _output: object) -> None:
+        # Where another hook failed first, the module was never entered.
+        if threading.get_ident() == self._thread and self._inside[-1:] == [module]:
+            self._inside.pop()
+
+    @property
+    def name(self) -> str:
+        """The innermost module, a softmax written as a module not counted."""
+        whole = [module for module in self._inside if not isinstance(module, nn.Softmax)]
+        return self._names[whole[-1]] if whole else ""
+
+
+class _Tap(TorchFunctionMode):
+    """Stands between the model and torch; a mode is its thread's own."""
+
+    def __init__(self, place: _Place, hear: Hear) -> None:
+        super().__init__()
+        self._place = place
+        self._hear = hear
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,  # noqa: ANN401
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:  # noqa: ANN401
+        kwargs = kwargs or {}
+        result = func(*args, **kwargs)
+        weights_of = _WEIGHTS.get(func)
+        weights = weights_of(result, args, kwargs) if weights_of else None
+        for matrix in () if weights is None else weights.detach():
+            self._hear(self._place.name, matrix.float())
+        return result
+
+
+def _softmax(result: Tensor, args: tuple[Any, ...], kwargs: _Arguments) -> Tensor | None:
+    axis = kwargs.get("dim", args[1] if len(args) > 1 else None)
+    return result if result.dim() == 4 and axis in (-1, 3) else None
+
+
+def _torch_attention(_result: Any, args: tuple[Any, ...], kwargs: _Arguments) -> Tensor:  # noqa: ANN401
+    """nn.MultiheadAttention gives weights only when asked, and then the mean over heads."""
+    wanted = {**kwargs, "need_weights": True, "average_attn_weights": False}
+    weights: Any = functional.multi_head_attention_forward(*args, **wanted)[1]
+    return weights if weights.dim() == 4 else weights[None]
+
+
+def _sdpa(_result: Any, args: tuple[Any, ...], kwargs: _Arguments) -> Tensor | None:  # noqa: ANN401
+    """The weights that torch's fused attention does not show."""
+    names = ("query", "key", "value", "attn_mask", "dropout_p", "is_causal")
+    given = dict(zip(names, args, strict=False)) | kwargs
+    query, key = given["query"].float(), given["key"].float()
+    if query.dim() != 4:
+        return None
+    key = key.repeat_interleave(query.shape[1] // key.shape[1], dim=1)
+    scale, mask = given.get("scale"), given.get("attn_mask")
+    scale = query.shape[-1] ** -0.5 if scale is None else scale
+    scores = query @ key.transpose(2, 3) * scale
+    if given.get("is_causal"):
+        mask = torch.ones(scores.shape[2:], dtype=torch.bool, device=scores.device).tril()
+    if mask is not None and mask.dtype == torch.bool:
+        scores = scores.masked_fill(~mask, -torch.inf)
+    elif mask is not None:
+        scores = scores + mask
+    return scores.softmax(dim=-1).nan_to_num(0)  # as sdpa has it, a row without a key is empty
+
+
+_WEIGHTS: Mapping[Any, Callable[[Any, tuple[Any, ...], _Arguments], Tensor | None]] = {
+    torch.softmax: _softmax,
+    torch.Tensor.softmax: _softmax,
+    functional.softmax: _softmax,
+    functional.multi_head_attention_forward: _torch_attention,
+    functional.scaled_dot_product_attention: _sdpa,
+}

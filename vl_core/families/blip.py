@@ -1,0 +1,186 @@
+"""BLIP: a picture that is asked about, that is given a caption, or that is matched with a text."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformers import (
+    BaseImageProcessor,
+    BatchFeature,
+    BlipConfig,
+    BlipForConditionalGeneration,
+)
+
+from vl_core.example import Example
+from vl_core.families import Options, generation, pairs, prompts
+from vl_core.families.blip_models import WithLogits, WithSimilarity, sharing_weights
+from vl_core.families.blip_parts import TOWER, Blip, Part, sentence
+from vl_core.families.loading import of_architecture, pretrained, readers
+from vl_core.trace import Prediction, TokenTable
+
+
+class Answering(Blip):
+    """A question that looks at the picture, and a generated answer that looks at the question."""
+
+    architecture = WithLogits
+    parts = (
+        Part("question", "text_encoder.encoder.layer", TOWER),
+        Part("answer", "text_decoder.bert.encoder.layer", "question"),
+    )
+
+    def inputs(self, example: Example) -> BatchFeature:
+        """The question, the picture, and the token that the answer begins with."""
+        inputs, ids = self.read(example)
+        start = {"decoder_input_ids": torch.tensor([[self.start]])}
+        return BatchFeature(
+            {"input_ids": ids, "attention_mask": torch.ones_like(ids)} | start | inputs
+        )
+
+    def answered(self, inputs: BatchFeature) -> BatchFeature:
+        """The inputs with the model's likeliest answer for the decoder to read."""
+        asked = {name: value for name, value in inputs.items() if name != "decoder_input_ids"}
+        found = self.model.generate(**asked, **generation.GREEDY)
+        return BatchFeature(asked | {"decoder_input_ids": found})
+
+    def texts(self, example: Example, inputs: BatchFeature) -> dict[str, TokenTable]:
+        """The question between [CLS] and [SEP]; the answer behind the token it begins with."""
+        answer = prompts.generated_tokens(self.tokenizer, _said(inputs["decoder_input_ids"], 1))
+        return {
+            "question": sentence(example).tokens(self.tokenizer),
+            "answer": TokenTable.joined([self.start_token(), answer]),
+        }
+
+    def answer_logits(self, outputs: Mapping[str, Any]) -> Tensor:
+        """Sequence x vocabulary: what the first token of the answer is chosen by."""
+        logits: Tensor = outputs["logits"][:, -1]
+        return logits
+
+    def prediction(
+        self, _example: Example, inputs: BatchFeature, outputs: Mapping[str, Any], /
+    ) -> Prediction:
+        """The answer, token by token."""
+        answer = _said(inputs["decoder_input_ids"], 1)
+        return generation.spoken(self.tokenizer, answer, outputs["logits"][0])
+
+
+class Captioning(Blip):
+    """A caption that looks at the picture; the example's text is its beginning."""
+
+    architecture = BlipForConditionalGeneration
+    parts = (Part("text", "text_decoder.bert.encoder.layer", TOWER),)
+
+    def inputs(self, example: Example) -> BatchFeature:
+        """The picture and the beginning of its caption, as the model's own generate() makes it."""
+        inputs, ids = self.read(example, room=generation.LONGEST)
+        ids = ids[:, :-1]  # nothing has ended
+        ids[:, 0] = self.start
+        return BatchFeature({"input_ids": ids, "attention_mask": torch.ones_like(ids)} | inputs)
+
+    def answered(self, inputs: BatchFeature) -> BatchFeature:
+        """The inputs with the likeliest rest of the caption behind its beginning."""
+        # generate() takes the last token for the [SEP] that a tokenizer adds, and drops it.
+        given = torch.nn.functional.pad(inputs["input_ids"], (0, 1))
+        pixels = {"pixel_values": inputs["pixel_values"]}
+        found = self.model.generate(**pixels, input_ids=given, **generation.GREEDY)
+        return BatchFeature({"input_ids": found, "attention_mask": torch.ones_like(found)} | pixels)
+
+    def texts(self, example: Example, inputs: BatchFeature) -> dict[str, TokenTable]:
+        """The token that captions begin with, the text, and what was generated."""
+        beginning = sentence(example).tokens(self.tokenizer)
+        beginning = beginning.chosen(np.arange(1, len(beginning) - 1))
+        said = _said(inputs["input_ids"], 1 + len(beginning))
+        caption = prompts.generated_tokens(self.tokenizer, said)
+        return {"text": TokenTable.joined([self.start_token(), beginning, caption])}
+
+    def answer_logits(self, outputs: Mapping[str, Any]) -> Tensor:
+        """Sequence x vocabulary: what the first generated token is chosen by."""
+        logits: Tensor = outputs["logits"][:, -1]
+        return logits
+
+    def prediction(
+        self, example: Example, inputs: BatchFeature, outputs: Mapping[str, Any], /
+    ) -> Prediction:
+        """The rest of the caption, token by token."""
+        beginning = sentence(example).ids(self.tokenizer)
+        answer = _said(inputs["input_ids"], len(beginning) - 1)
+        return generation.spoken(self.tokenizer, answer, outputs["logits"][0])
+
+
+class Matching(Blip):
+    """Says whether text and picture belong together, by a text that looks at the picture.
+
+    The text is read once more alone; the cosine between that and the picture comes besides.
+    """
+
+    architecture = WithSimilarity
+    parts = (
+        Part("text", "text_encoder.encoder.layer", TOWER),
+        Part("text alone", "text_alone.encoder.layer", None),
+    )
+
+    def inputs(self, example: Example) -> BatchFeature:
+        """Text and picture."""
+        inputs, ids = self.read(example)
+        return BatchFeature({"input_ids": ids, "attention_mask": torch.ones_like(ids)} | inputs)
+
+    def answered(self, inputs: BatchFeature) -> BatchFeature:
+        """The inputs as they are: nothing is generated."""
+        return inputs
+
+    def texts(self, example: Example, _inputs: BatchFeature) -> dict[str, TokenTable]:
+        """The text between [CLS] and [SEP], twice."""
+        table = sentence(example).tokens(self.tokenizer)
+        return {part.stream: table for part in self.parts}
+
+    def answer_logits(self, outputs: Mapping[str, Any]) -> Tensor:
+        """Sequence x (no match, match), read off the text's first token."""
+        logits: Tensor = outputs["itm_score"]
+        return logits
+
+    def prediction(
+        self, _example: Example, _inputs: BatchFeature, outputs: Mapping[str, Any], /
+    ) -> Prediction:
+        """Whether they belong together, and the cosine of the two that never met."""
+        share = float(outputs["itm_score"][0].float().softmax(dim=-1)[1])
+        return pairs.match(share, similarity=float(outputs["similarity"][0]))
+
+
+def _said(ids: Tensor, before: int) -> list[int]:
+    """The tokens from there on, by number."""
+    found: list[int] = ids[0, before:].tolist()
+    return found
+
+
+KINDS: Mapping[str, type[Blip]] = {
+    "BlipForQuestionAnswering": Answering,
+    "BlipForConditionalGeneration": Captioning,
+    "BlipForImageTextRetrieval": Matching,
+}
+
+
+def load(path: Path, options: Options) -> Blip:
+    """The checkpoint in this folder, ready to run; raises as `loading.pretrained` does.
+
+    Raises ModelError besides for a checkpoint that was saved from none of the KINDS.
+    """
+    kind = of_architecture(path, KINDS)
+    model = pretrained(kind.architecture, path, options, strict=False)
+    tokenizer, pictures = readers(path)
+    _check_fit(pictures, model.config)
+    if isinstance(model, WithSimilarity):
+        model.text_alone = sharing_weights(model.text_encoder)
+    return kind(model, tokenizer, pictures)
+
+
+def _check_fit(pictures: BaseImageProcessor, config: BlipConfig) -> None:
+    """Raise ValueError unless pictures come in the one size that the tower has positions for."""
+    came = pictures.size.height, pictures.size.width
+    side = config.vision_config.image_size
+    if came != (side, side):
+        raise ValueError(
+            f"the processor makes pictures of {came[0]} x {came[1]} pixels, and the model was made "
+            f"for {side} x {side}"
+        )

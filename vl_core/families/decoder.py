@@ -1,0 +1,189 @@
+"""What all decoders have in common that read a picture as tokens of their prompt.
+
+An encoder, the vision tower, turns the picture into tokens; a language model reads them in the
+place of placeholders among the words, and generates an answer. A family of this kind says what its
+picture turns into; the rest stands here.
+"""
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from PIL import Image
+from torch import Tensor
+from transformers import (
+    BaseImageProcessor,
+    BatchFeature,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+
+from vl_core.capture import Door, Place, doors_of
+from vl_core.errors import TextError
+from vl_core.example import Example
+from vl_core.families import generation, geometry, prompts
+from vl_core.trace import Prediction, TokenTable
+
+LANGUAGE, TOWER, POOLING = "language", "vision tower", "pooling"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a picture turns into.
+
+    features: what the model is fed of it. placeholders: what stands for it in the prompt. patches:
+    its tokens in the language model, in the order of the placeholders' image tokens. tower: its
+    tokens in the vision tower, in the order in which that has them. seen: the picture as the model
+    sees it, the whole where it sees tiles besides. n_pictures: how many the tower looks at.
+    """
+
+    features: BatchFeature
+    placeholders: str
+    patches: TokenTable
+    tower: TokenTable
+    seen: Image.Image
+    n_pictures: int = 1
+
+
+@dataclass(frozen=True)
+class Decoder(ABC):
+    """One loaded checkpoint, ready to be traced.
+
+    template: the prompt around a question, as prompts.filled gives it, with a picture and without.
+    """
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    image_processor: BaseImageProcessor
+    template: Mapping[bool, str]
+    name: str
+
+    # Where the layers of both are, and what their attention modules are called in them.
+    layers: ClassVar[str] = "model.language_model.layers"
+    attention: ClassVar[str] = "self_attn"
+    tower_layers: ClassVar[str] = "model.vision_tower.encoder.layers"
+    tower_attention: ClassVar[str] = "self_attn"
+    tower_pooling: ClassVar[str] = "model.vision_tower.head.attention"
+
+    @abstractmethod
+    def reading(self, image: Image.Image) -> Reading:
+        """What the picture turns into; raises ImageError for one that cannot be used."""
+
+    @property
+    def image_token(self) -> str:
+        """What stands for one patch in the prompt."""
+        return str(self.tokenizer.convert_ids_to_tokens(self.model.config.image_token_id))
+
+    @property
+    def picture_sign(self) -> str:
+        """What stands for the picture in the template."""
+        return self.image_token
+
+    def prompt(self, example: Example) -> prompts.Prompt:
+        """Everything that is read before the answer.
+
+        Raises TextError for a question that holds commands of the model.
+        """
+        prompts.check_text(self.tokenizer, example.text)
+        if example.image is None:
+            return prompts.Prompt.of(self.template[False], example.text, "", self.picture_sign)
+        placeholders = self.reading(example.image).placeholders
+        template = self.template[True]
+        return prompts.Prompt.of(template, example.text, placeholders, self.picture_sign)
+
+    def inputs(self, example: Example) -> BatchFeature:
+        """The prompt with the picture's placeholders, and what the vision tower is fed.
+
+        Raises TextError if it is too long or holds commands of the model, ImageError for a picture
+        that cannot be used.
+        """
+        ids = torch.tensor([self.prompt(example).ids(self.tokenizer)])
+        self._check_length(ids.shape[1])
+        inputs = BatchFeature({"input_ids": ids, "attention_mask": torch.ones_like(ids)})
+        if example.image is not None:
+            inputs.update(self.reading(example.image).features)
+        return inputs
+
+    def _check_length(self, count: int) -> None:
+        limit = self.model.config.get_text_config().max_position_embeddings
+        fitting = limit - generation.LONGEST
+        if count > fitting:
+            raise TextError(
+                f"Question and picture make {count} tokens; this model reads at most {fitting} "
+                "before its answer. Shorten the question or choose a smaller picture."
+            )
+
+    def answered(self, inputs: BatchFeature) -> BatchFeature:
+        """The inputs with the model's likeliest answer behind them."""
+        return generation.answered(self.model, inputs)
+
+    def seen(self, example: Example) -> Image.Image | None:
+        """The picture as the model sees it, None without one."""
+        return None if example.image is None else self.reading(example.image).seen
+
+    def streams(self, example: Example, inputs: BatchFeature) -> dict[str, TokenTable]:
+        """The language model's tokens (prompt, patches, answer) and those of the vision tower."""
+        words = self.prompt(example).tokens(self.tokenizer)
+        answer = prompts.generated_tokens(self.tokenizer, self._answer(example, inputs))
+        if example.image is None:
+            return {LANGUAGE: TokenTable.joined([words, answer])}
+        reading = self.reading(example.image)
+        is_patch = inputs["input_ids"][0, : len(words)].cpu() == self.model.config.image_token_id
+        words = prompts.with_patches(words, is_patch.numpy(), reading.patches)
+        found = {LANGUAGE: TokenTable.joined([words, answer]), TOWER: reading.tower}
+        if self._has_pooling:
+            found[POOLING] = geometry.specials(*["probe"] * reading.n_pictures)
+        return found
+
+    @property
+    def _has_pooling(self) -> bool:
+        """Whether the tower sums its tokens up besides; a decoder does not use that."""
+        return any(name == self.tower_pooling for name, _ in self.model.named_modules())
+
+    def _answer(self, example: Example, inputs: BatchFeature) -> list[int]:
+        """The tokens that were generated, by number."""
+        before = len(self.prompt(example).ids(self.tokenizer))
+        answer: list[int] = inputs["input_ids"][0, before:].tolist()
+        return answer
+
+    def places(self, module_name: str) -> tuple[Place, ...]:
+        """The layers of the language model and those of the vision tower."""
+        for stream, layers, attention in (
+            (LANGUAGE, self.layers, self.attention),
+            (TOWER, self.tower_layers, self.tower_attention),
+        ):
+            pattern = rf"{re.escape(layers)}\.(\d+)\.{re.escape(attention)}"
+            if found := re.fullmatch(pattern, module_name):
+                return (Place(stream, stream, stream, int(found[1])),)
+        is_pooling = module_name == self.tower_pooling
+        return (Place(f"{POOLING}<-{TOWER}", POOLING, TOWER, 0),) if is_pooling else ()
+
+    def doors(self) -> dict[str, tuple[Door, ...]]:
+        """Around each layer; the last state of each stream is taken before its final norm."""
+        return {
+            stream: doors_of([f"{path}.{i}" for i in range(len(self.model.get_submodule(path)))])
+            for stream, path in ((LANGUAGE, self.layers), (TOWER, self.tower_layers))
+        }
+
+    def answer_logits(self, outputs: Mapping[str, Any]) -> Tensor:
+        """Sequence x vocabulary: what the first token of the answer is chosen by."""
+        logits: Tensor = outputs["logits"][:, -1]
+        return logits
+
+    def prediction(
+        self, example: Example, inputs: BatchFeature, outputs: Mapping[str, Any], /
+    ) -> Prediction:
+        """The answer, token by token."""
+        answer = self._answer(example, inputs)
+        return generation.spoken(self.tokenizer, answer, outputs["logits"][0])
+
+    def preprocessing(self) -> dict[str, Any]:
+        """The settings of the image processor and the prompt around a question."""
+        return {
+            "image_processor": geometry.settings(self.image_processor),
+            "prompt": self.template[True],
+            "generated": "greedy",
+        }

@@ -1,0 +1,88 @@
+"""Reading a checkpoint's weights: all of them, from safetensors, and nothing made up."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from transformers import (
+    AutoImageProcessor,
+    AutoTokenizer,
+    BaseImageProcessor,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+
+from vl_core.errors import ModelError
+from vl_core.families import Options, prompts
+
+M = TypeVar("M", bound=PreTrainedModel)
+T = TypeVar("T")
+
+
+def of_architecture(path: Path, kinds: Mapping[str, T]) -> T:
+    """That of the kinds which belongs to the class that the checkpoint was saved from.
+
+    kinds: by the name of the class, as `architectures` in config.json calls it. Raises ModelError
+    for a class that is none of them.
+    """
+    config = json.loads((path / "config.json").read_text(encoding="utf-8"))
+    names = config.get("architectures") or ["no class by name"]
+    for name in names:
+        if name in kinds:
+            return kinds[name]
+    raise ModelError(
+        f"{path} was saved from {', '.join(map(str, names))}, which is not covered. Covered of "
+        f"this type: {', '.join(kinds)}."
+    )
+
+
+def pretrained(kind: type[M], path: Path, options: Options, *, strict: bool = True) -> M:
+    """The model in this folder, ready to run; in float32 unless the options say otherwise.
+
+    strict: whether weights that the model has no place for are an error; published checkpoints
+    carry some that older versions of a class needed. Raises OSError or ValueError for files that
+    are missing, incomplete or contradict each other; damaged ones raise whatever transformers
+    makes of them.
+    """
+    model, report = kind.from_pretrained(
+        path,
+        **{"dtype": torch.float32} | dict(options),
+        local_files_only=True,
+        use_safetensors=True,  # never a pickle
+        output_loading_info=True,
+    )
+    # transformers would put random numbers in place of the missing, and drop the unexpected.
+    for problem in ("missing", "mismatched", "unexpected") if strict else ("missing", "mismatched"):
+        if names := sorted(map(str, report[f"{problem}_keys"])):
+            raise ValueError(f"{len(names)} weights are {problem}, {names[0]} among them")
+    return model.eval()
+
+
+def readers(path: Path) -> tuple[PreTrainedTokenizerBase, BaseImageProcessor]:
+    """Tokenizer and image processor of a checkpoint.
+
+    Pictures are always read with Pillow, so that a trace does not depend on whether torchvision is
+    there.
+    """
+    tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True)
+    pictures = AutoImageProcessor.from_pretrained(path, local_files_only=True, backend="pil")
+    return tokenizer, pictures
+
+
+def processors(
+    path: Path, template: str, text_only: str
+) -> tuple[PreTrainedTokenizerBase, BaseImageProcessor, Mapping[bool, str]]:
+    """Tokenizer, image processor and prompts of a decoder's checkpoint.
+
+    template, text_only: the prompt with a picture and without, for a checkpoint that brings none.
+    """
+    tokenizer, pictures = readers(path)
+    found = prompts.chat_template(path, tokenizer)
+    prompt = {
+        has_picture: prompts.filled(tokenizer, found, with_picture=has_picture)
+        or prompts.own_template(own)
+        for has_picture, own in ((True, template), (False, text_only))
+    }
+    return tokenizer, pictures, prompt

@@ -1,0 +1,230 @@
+"""ViLT: words and patches in one stream of one encoder, without a vision tower."""
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from transformers import (
+    BaseImageProcessor,
+    BatchFeature,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    ViltConfig,
+    ViltForImageAndTextRetrieval,
+    ViltForQuestionAnswering,
+)
+from transformers.image_utils import ChannelDimension
+from transformers.models.vilt import image_processing_pil_vilt as resizing
+
+from vl_core.capture import Door, Place, doors_of
+from vl_core.errors import ImageError
+from vl_core.example import Example
+from vl_core.families import Options, answers, geometry, pairs
+from vl_core.families.loading import of_architecture, pretrained, readers
+from vl_core.families.prompts import Prompt
+from vl_core.families.vilt_models import WithMask, put_in_rows
+from vl_core.trace import Prediction, TokenTable
+
+STREAM = "encoder"
+_LAYERS = "vilt.encoder.layer"
+_ATTENTION = re.compile(rf"{re.escape(_LAYERS)}\.(\d+)\.attention\.attention")
+
+
+@dataclass(frozen=True)
+class Vilt(ABC):
+    """One loaded checkpoint, ready to be traced; what it is asked for is its subclass's."""
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    image_processor: BaseImageProcessor
+    name: str = "vilt"
+
+    architecture: ClassVar[type[PreTrainedModel]]
+    allowed: ClassVar[str] = ""  # a sign of the model's own that a user may write
+
+    @abstractmethod
+    def answer_logits(self, outputs: Mapping[str, Any]) -> Tensor:
+        """Sequence x answer: what the answer is read off."""
+
+    @abstractmethod
+    def prediction(
+        self, example: Example, inputs: BatchFeature, outputs: Mapping[str, Any], /
+    ) -> Prediction:
+        """What the model says, the likeliest first."""
+
+    def sentence(self, text: str) -> Prompt:
+        """What is read for this text."""
+        return Prompt(text, 0, text)
+
+    def inputs(self, example: Example) -> BatchFeature:
+        """The text between [CLS] and [SEP], and the picture in whole patches.
+
+        Raises TextError if the text is too long or holds signs of the model's own, ImageError for
+        no picture or one that is too narrow.
+        """
+        image = pairs.picture(example)
+        limit = self.model.config.max_position_embeddings
+        sentence = self.sentence(example.text)
+        ids = torch.tensor([pairs.token_ids(self.tokenizer, sentence, limit, self.allowed)])
+        inputs = BatchFeature({"input_ids": ids, "attention_mask": torch.ones_like(ids)})
+        inputs.update(self._features(image))
+        return inputs
+
+    def _features(self, image: Image.Image) -> BatchFeature:
+        _check_shape(self.image_processor, image.size)
+        return self.image_processor(image, return_tensors="pt")
+
+    def answered(self, inputs: BatchFeature) -> BatchFeature:
+        """The inputs as they are: nothing is generated."""
+        return inputs
+
+    def seen(self, example: Example) -> Image.Image:
+        """The picture as the model sees it."""
+        pixels = self._features(pairs.picture(example))["pixel_values"]
+        return geometry.picture(self.image_processor, pixels[0])
+
+    def streams(self, example: Example, inputs: BatchFeature) -> dict[str, TokenTable]:
+        """The one stream: text, a class token of the picture, patches row by row."""
+        words = self.sentence(example.text).tokens(self.tokenizer)
+        height, width = inputs["pixel_values"].shape[-2:]
+        side = self.model.config.patch_size
+        frame = geometry.Frame.of(pairs.picture(example).size).resized((width, height))
+        patches = geometry.patches(frame.grid(height // side, width // side))
+        return {STREAM: TokenTable.joined([words, geometry.specials("class"), patches])}
+
+    def places(self, module_name: str) -> tuple[Place, ...]:
+        """The layers of the encoder."""
+        found = _ATTENTION.fullmatch(module_name)
+        return (Place(STREAM, STREAM, STREAM, int(found[1])),) if found else ()
+
+    def doors(self) -> dict[str, tuple[Door, ...]]:
+        """Around each layer; the last state is taken before the final norm."""
+        count = self.model.config.num_hidden_layers
+        return {STREAM: doors_of([f"{_LAYERS}.{i}" for i in range(count)])}
+
+    def preprocessing(self) -> dict[str, Any]:
+        """The settings of the image processor, and what is done to the order of the patches."""
+        return {"image_processor": geometry.settings(self.image_processor), "patches": "row by row"}
+
+
+class Answering(Vilt):
+    """Answers a question out of a fixed list."""
+
+    architecture = ViltForQuestionAnswering
+
+    def answer_logits(self, outputs: Mapping[str, Any]) -> Tensor:
+        """Sequence x answer, read off the first token of the text."""
+        logits: Tensor = outputs["logits"]
+        return logits
+
+    def prediction(
+        self, _example: Example, _inputs: BatchFeature, outputs: Mapping[str, Any], /
+    ) -> Prediction:
+        """The likeliest answers, each by itself: the model was trained to allow several."""
+        shares = self.answer_logits(outputs)[0].float().sigmoid()
+        return answers.first(shares, self.model.config.id2label)
+
+
+class Filling(Vilt):
+    """Says which word stands at the first [MASK]; one is put at the end of a text without."""
+
+    architecture = WithMask
+    allowed = "[MASK]"
+
+    def sentence(self, text: str) -> Prompt:
+        """The text, with a [MASK] in it or behind it."""
+        whole = text if self.allowed in text else f"{text} {self.allowed}"
+        return Prompt(whole, 0, text)
+
+    def answer_logits(self, outputs: Mapping[str, Any]) -> Tensor:
+        """Sequence x vocabulary, read off the first [MASK]."""
+        logits: Tensor = outputs["answer_logits"]
+        return logits
+
+    def prediction(
+        self, _example: Example, _inputs: BatchFeature, outputs: Mapping[str, Any], /
+    ) -> Prediction:
+        """The likeliest words, or pieces of words, by the names that the vocabulary gives them."""
+        logits = self.answer_logits(outputs)[0]
+        names = self.tokenizer.convert_ids_to_tokens(range(len(logits)))
+        return answers.likeliest(logits, [str(name) for name in names])
+
+
+class Matching(Vilt):
+    """Scores how well a text fits a picture, to rank several; that score as one of yes or no."""
+
+    architecture = ViltForImageAndTextRetrieval
+
+    def answer_logits(self, outputs: Mapping[str, Any]) -> Tensor:
+        """Sequence x (match, no match): the score, and the 0 that it is measured against."""
+        score: Tensor = outputs["logits"]
+        return torch.cat([score, torch.zeros_like(score)], dim=-1)
+
+    def prediction(
+        self, _example: Example, _inputs: BatchFeature, outputs: Mapping[str, Any], /
+    ) -> Prediction:
+        """The sigmoid of the score, which was trained to rank: good for comparing, not alone."""
+        score = outputs["logits"][0, 0].detach().float()
+        return pairs.match(float(score.sigmoid()))
+
+
+KINDS: Mapping[str, type[Vilt]] = {
+    "ViltForQuestionAnswering": Answering,
+    "ViltForMaskedLM": Filling,
+    "ViltForImageAndTextRetrieval": Matching,
+}
+
+
+def load(path: Path, options: Options) -> Vilt:
+    """The checkpoint in this folder, ready to run; raises as `loading.pretrained` does.
+
+    Raises ModelError besides for a checkpoint that was saved from none of the KINDS.
+    """
+    kind = of_architecture(path, KINDS)
+    # Where the checkpoint is older than the place that transformers has for the bias today.
+    renamed = {"key_mapping": {r"^mlm_score\.bias$": "mlm_score.decoder.bias"}}
+    model = pretrained(kind.architecture, path, renamed | dict(options), strict=False)
+    tokenizer, pictures = readers(path)
+    _check_fit(pictures, model.config)
+    if isinstance(model, WithMask):
+        model.mask_token_id = tokenizer.convert_tokens_to_ids(Filling.allowed)
+    put_in_rows(model.vilt.embeddings)
+    return kind(model, tokenizer, pictures)
+
+
+def _check_fit(pictures: BaseImageProcessor, config: ViltConfig) -> None:
+    """Raise ValueError unless pictures come in whole patches, and all patches are read."""
+    if not pictures.do_resize or pictures.size_divisor % config.patch_size:
+        raise ValueError(
+            f"do_resize is {pictures.do_resize} and size_divisor {pictures.size_divisor} in the "
+            f"processor's configuration; wanted True and a multiple of {config.patch_size}, the "
+            "model's patch_size"
+        )
+    if config.max_image_length >= 0:
+        raise ValueError(
+            f"max_image_length is {config.max_image_length}: the model draws as many patches by "
+            "lot, so that no two runs agree; wanted -1, which is all"
+        )
+
+
+def _check_shape(pictures: BaseImageProcessor, size: geometry.Size) -> None:
+    """Raise ImageError for a picture whose shorter side makes no patch."""
+    shorter = pictures.size.shortest_edge
+    longer = int(resizing.MAX_LONGER_EDGE / resizing.MAX_SHORTER_EDGE * shorter)
+    # It asks for a picture where its size would do; this one takes no room.
+    blank = np.broadcast_to(np.uint8(0), (3, size[1], size[0]))
+    sides = resizing.get_resize_output_image_size(
+        blank, shorter, longer, pictures.size_divisor, ChannelDimension.FIRST
+    )
+    if not all(sides):
+        raise ImageError(
+            f"The picture is {size[0]} x {size[1]} pixels. With its longer side at {longer}, its "
+            f"shorter is less than a patch of {pictures.size_divisor}. Crop it to a wider shape."
+        )
