@@ -116,7 +116,7 @@ def prompt(n_tokens: int) -> tuple[TokenTable, tuple[Region, ...]]:
 def _table(
     before: list[str], after: list[str], rows: int, columns: int
 ) -> tuple[TokenTable, tuple[Region, ...]]:
-    """Words around a picture; the last word names one place of two patches, the first another."""
+    """Words around a picture; the first word names one place in it, the last another."""
     kinds = [*before, *["image"] * (rows * columns), *after]
     row, column = np.divmod(np.arange(rows * columns), columns)
     corners = np.stack([column, row, column + 1, row + 1], axis=1) * float(PATCH)
@@ -126,12 +126,10 @@ def _table(
     spans = np.full((len(kinds), 2), -1)
     spans[words, 0] = 4 * np.arange(len(words))
     spans[words, 1] = spans[words, 0] + 3
-    named = [tuple(int(edge) for edge in spans[words[word]]) for word in (0, -1)]
-    boxes_named = [
-        tuple(float(PATCH * edge) for edge in box) for box in ((2, 2, 4, 3), (5, 4, 6, 6))
-    ]
-    regions = tuple(
-        Region(f"place {number}", box, span)
-        for number, (box, span) in enumerate(zip(boxes_named, named, strict=True))
-    )
-    return TokenTable.of(["token"] * len(kinds), kinds, boxes, spans), regions
+    tokens = TokenTable.of(["token"] * len(kinds), kinds, boxes, spans)
+    return tokens, (_region((2, 2, 4, 3), spans[words[0]]), _region((5, 4, 6, 6), spans[words[-1]]))
+
+
+def _region(patches: tuple[int, int, int, int], span: np.ndarray) -> Region:
+    left, top, right, bottom = (float(PATCH * edge) for edge in patches)
+    return Region("place", (left, top, right, bottom), (int(span[0]), int(span[1])))

@@ -104,22 +104,30 @@ def load(
     precision: checkpoints.Precision = "auto",
     device: str | None = None,
     tell: checkpoints.Tell | None = None,
-    folders: bool = True,
 ) -> Model:
     """The embedded model, a model of Hugging Face (owner/name), or a checkpoint in a local folder.
 
     precision: "float32", "bfloat16", "float16", "8-bit", "4-bit", or "auto" for what suits the
     device. device: "cpu", "cuda", "mps"; the best there is if none is named. tell: told, in words
-    for the screen and as a share, how far a download is. folders: whether a name may be a folder
-    of this machine; false where it comes from a browser. Capture is checked against the model's own
-    output before anything is shown. Raises ModelError, with what to do, if there is no such
-    checkpoint or no way to it, if its architecture is not covered, if it does not fit the memory,
-    or if the check fails.
+    for the screen and as a share, how far a download is. Raises ModelError, with what to do, if
+    there is no such checkpoint or no way to it, and as `loaded` does.
     """
-    find = checkpoints.find if folders else checkpoints.find_published
-    checkpoint = find(name, tell=tell)
+    return loaded(checkpoints.find(name, tell=tell), precision, device)
+
+
+def loaded(
+    checkpoint: checkpoints.Checkpoint,
+    precision: checkpoints.Precision = "auto",
+    device: str | None = None,
+) -> Model:
+    """The model in a checkpoint that was found, as `load` has it.
+
+    Capture is checked against the model's own output before anything is shown. Raises ModelError,
+    with what to do, if its architecture is not covered, if it does not fit the memory, or if the
+    check fails.
+    """
     # What was measured of the embedded model was measured in full precision, which is small.
-    is_embedded = name == checkpoints.EMBEDDED_NAME and precision == "auto"
+    is_embedded = checkpoint.model_id == checkpoints.EMBEDDED_NAME and precision == "auto"
     how = checkpoints.loading(checkpoint, "float32" if is_embedded else precision, device)
     family = families.load(checkpoint.path, how.options)
     if how.device is not None:

@@ -5,6 +5,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Generic, TypeVar
 
 import streamlit as st
@@ -19,19 +20,21 @@ Report = Callable[[float | None, str], None]
 LOG = logging.getLogger(__name__)
 POLL = 0.5  # seconds between two looks at a job
 WAITING = "Waiting for another computation to end"
-FAILED = "The computation failed; the server's log says why."
+FAILED = "It failed on our side; the server's log says why."
 
-# One job at a time: a server of two cores must keep one for the pages.
+# One computation at a time: a server of two cores must keep one for the pages.
 _turn = threading.Lock()
 
 
 class Job(Generic[T]):
     """One piece of work on its way: share done, what it is doing, in the end result or problem."""
 
-    def __init__(self, work: Callable[[Report], T], turn: "threading.Lock | None" = None) -> None:
-        """turn: what such jobs take one after the other; by default that of all computations."""
+    def __init__(
+        self, work: Callable[[Report], T], turn: AbstractContextManager[object] = _turn
+    ) -> None:
+        """turn: held while it works; by default that of all computations, so that one runs."""
         self._work = work
-        self._turn = _turn if turn is None else turn
+        self._turn = turn
         self.start()
 
     def start(self) -> None:

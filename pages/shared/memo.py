@@ -6,12 +6,14 @@ from collections.abc import Callable, Hashable
 from typing import Any, TypeVar, cast
 
 T = TypeVar("T")
+COMPARED = 2
 
 
 class Memo:
     """Results by key; each is computed once, also when several visitors ask together.
 
-    size: how many. bytes_of, most: and how many bytes together; the last one is kept in any case.
+    size: how many; at least two. bytes_of, most: and how many bytes together; the last two are kept
+    in any case, so that what is compared with what is on show is not worked out in turns.
     """
 
     def __init__(
@@ -49,7 +51,7 @@ class Memo:
         with self._guard:
             self._results[key] = result
             self._results.move_to_end(key)
-            while len(self._results) > 1 and self._is_full():
+            while len(self._results) > COMPARED and self._is_full():
                 self._results.popitem(last=False)
 
     def _is_full(self) -> bool:

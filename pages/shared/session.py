@@ -130,54 +130,6 @@ def add_own_modules() -> None:
     _own_modules()
 
 
-def warm_up() -> None:
-    """Load the embedded model while the visitor looks at the first page."""
-    _warming()
-
-
-def model(name: str) -> "Model":
-    """The model, one for all visitors: the embedded one is loaded now, others must be already.
-
-    Raises ModelError for another that is not loaded.
-    """
-    if name == EMBEDDED_NAME:
-        return _shelf().get(name, lambda: _loaded(name))
-    found = _shelf().peek(name)
-    if found is None:
-        raise ModelError(
-            f"The model {name} is not loaded on this server. Choose it under Model in the sidebar "
-            "and load it first."
-        )
-    return found
-
-
-def loaded_models() -> list[str]:
-    """The names of those that are loaded."""
-    return _shelf().names()
-
-
-def is_loaded(name: str) -> bool:
-    """Whether this model can be run at once."""
-    return _shelf().peek(name) is not None
-
-
-def load(name: str) -> None:
-    """Begin to fetch and load a model in the background, for all visitors."""
-    jobs = _loads()
-    with _loads_guard():
-        if name not in jobs or jobs[name].problem is not None:
-            work = partial(_fetched, name)
-            jobs[name] = Job(work, _loads_turn())
-
-
-def loading(name: str) -> "Job[Model] | None":
-    """The work of loading this model, on its way or failed; None if there is none to tell of."""
-    job = _loads().get(name)
-    if job is None or (job.is_done and job.problem is None):
-        return None
-    return job
-
-
 def estimate(wanted: Request, upload: bytes | None) -> "Estimate":
     """What an analysis of this would keep, without running the model."""
     key = ("estimate", replace(wanted, question=""))
@@ -288,26 +240,6 @@ def _previews() -> Memo:
     return Memo(TRACES)
 
 
-@st.cache_resource(show_spinner=False)
-def _shelf() -> Shelf:
-    return Shelf(EMBEDDED_NAME)
-
-
-@st.cache_resource(show_spinner=False)
-def _loads() -> "dict[str, Job[Model]]":
-    return {}
-
-
-@st.cache_resource(show_spinner=False)
-def _loads_guard() -> threading.Lock:
-    return threading.Lock()
-
-
-@st.cache_resource(show_spinner=False)
-def _loads_turn() -> threading.Lock:
-    return threading.Lock()
-
-
 def _private(name: str, size: int) -> Memo:
     return st.session_state.setdefault(f"private_{name}", Memo(size))
 
@@ -321,47 +253,6 @@ def _loaded_now(name: str, tell: Callable[[str], None]) -> "Model":
     if not is_loaded(name):
         tell("Loading the model (first time only)")
     return model(name)
-
-
-def _loaded(name: str) -> "Model":
-    # Before torch comes: threads that wait by spinning cost a busy machine many times the model's
-    # own work (20 times was measured).
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    import vl_core  # noqa: PLC0415
-
-    loaded = vl_core.load(name)
-    _settle()
-    return loaded
-
-
-def _fetched(name: str, report: Report) -> "Model":
-    """A model that was asked for, after others have made room for it."""
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    import vl_core  # noqa: PLC0415
-
-    def tell(words: str, share: float | None) -> None:
-        report(share, words)
-
-    def fetched() -> "Model":
-        folders = settings.allows_folders()
-        find = checkpoints.find if folders else checkpoints.find_published
-        checkpoint = find(name, tell=tell)
-        report(None, "Reading the weights and checking what is captured")
-        free = devices.free_memory(devices.best_device()) or 2**62
-        wanted = checkpoints.weights_bytes(checkpoint.path, "float32")
-        if _shelf().make_room(wanted, settings.model_bytes(free / 2)):
-            gc.unfreeze()  # else what goes in circles, as models do, would never be collected
-        gc.collect()
-        return vl_core.load(name, precision=settings.precision(), tell=tell, folders=folders)
-
-    found = _shelf().get(name, fetched)
-    _settle()
-    return found
-
-
-def _settle() -> None:
-    gc.collect()
-    gc.freeze()  # keeps each click fast: what just came stays for long
 
 
 @st.cache_resource(show_spinner=False)
@@ -381,11 +272,3 @@ def _own_modules() -> list[str]:
                 f"({error}). Start the server where it can be found, or correct the name."
             ) from error
     return [module for _, module in wanted]
-
-
-@st.cache_resource(show_spinner=False)
-def _warming() -> threading.Thread:
-    # The memo's own lock makes an impatient visitor wait for this load instead of starting another.
-    thread = threading.Thread(target=model, args=("embedded",), name="warm-up", daemon=True)
-    thread.start()
-    return thread

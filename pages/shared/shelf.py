@@ -1,26 +1,25 @@
-"""The models that this server has loaded, within a limit of memory."""
+"""Loaded models, within a limit of memory."""
 
+import math
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from vl_core.checkpoints import Demand
     from vl_core.model import Model
 
 
 class Shelf:
     """Loaded models by name. What was used longest ago goes when another wants its room.
 
-    kept: the name of the one that always stays and does not count. Whoever runs a model that goes
-    keeps it until the run ends.
+    Whoever runs a model that goes keeps it until the run ends.
     """
 
-    def __init__(self, kept: str) -> None:
-        self._kept = kept
+    def __init__(self) -> None:
         self._models: OrderedDict[str, Model] = OrderedDict()
         self._guard = threading.Lock()
-        self._turn = threading.Lock()
 
     def peek(self, name: str) -> "Model | None":
         """The model if it is loaded, which counts as use."""
@@ -30,36 +29,39 @@ class Shelf:
             return self._models.get(name)
 
     def names(self) -> list[str]:
-        """Those that are loaded."""
+        """Those that are loaded, the one used longest ago first."""
         with self._guard:
             return list(self._models)
 
-    def get(self, name: str, load: Callable[[], "Model"]) -> "Model":
-        """The model, loaded now if it is not there; one is loaded at a time, failures are not kept.
-
-        load: makes it; it may ask for room by make_room.
-        """
-        with self._turn:
-            found = self.peek(name)
-            if found is None:
-                found = load()
-                with self._guard:
-                    self._models[name] = found
-            return found
-
-    def make_room(self, wanted: int, limit: int) -> list[str]:
-        """Let models go until so many bytes more fit below the limit; the names of those gone.
-
-        A model that alone is larger than the limit is let in by itself.
-        """
-        gone = []
+    def put(self, name: str, model: "Model") -> None:
+        """Keep a model that was loaded."""
         with self._guard:
-            for name in [name for name in self._models if name != self._kept]:
-                if self._taken() + wanted <= limit:
-                    break
-                del self._models[name]
-                gone.append(name)
-        return gone
+            self._models[name] = model
+            self._models.move_to_end(name)
 
-    def _taken(self) -> int:
-        return sum(one.n_bytes for name, one in self._models.items() if name != self._kept)
+    def make_room(self, wanted: "Demand", limit: int | None) -> "list[Model]":
+        """Let models go until another one has room, as `leaving` says; those that are gone."""
+        with self._guard:
+            held = {name: model.n_bytes for name, model in self._models.items()}
+            return [self._models.pop(name) for name in leaving(held, wanted, limit)]
+
+
+def leaving(held: Mapping[str, int], wanted: "Demand", limit: int | None) -> list[str]:
+    """Which of the loaded models must go before another is loaded, by name.
+
+    held: bytes of each, the one used longest ago first. limit: how many bytes weights may take
+    together, by default half of what would be free without any; a model that is larger by itself
+    may then come alone. None goes for one that would not fit even without all of them.
+    """
+    free = math.inf if wanted.free is None else wanted.free
+    taken = sum(held.values())
+    if wanted.needed > free + taken:
+        return []
+    most = (free + taken) / 2 if limit is None else limit
+    gone = []
+    for name, size in held.items():
+        if taken + wanted.weights <= most and wanted.needed <= free:
+            break
+        gone.append(name)
+        taken, free = taken - size, free + size
+    return gone

@@ -86,14 +86,16 @@ def test_infinite_outputs_are_no_difference(monkeypatch):
     """Some models hide answers by -inf; a finite number in its place is one."""
     case = models.bert()
     outputs = {"a": torch.tensor([-torch.inf, 1.0])}
-    monkeypatch.setattr(fidelity, "_outputs", lambda model, inputs: model(**inputs) and outputs)
+    found = iter([outputs] * 3 + [outputs, {"a": torch.tensor([-5.0, 1.0])}, outputs])
+
+    @torch.inference_mode()
+    def given(model, inputs):
+        model(**inputs)
+        return next(found)
+
+    monkeypatch.setattr(fidelity, "_outputs", given)
 
     assert capture.measured_at_load(case.model, case.inputs, case.modules)["output_on_off"] == 0
-
-    found = iter([outputs, {"a": torch.tensor([-5.0, 1.0])}])
-    monkeypatch.setattr(
-        fidelity, "_outputs", lambda model, inputs: model(**inputs) and next(found, None)
-    )
     with pytest.raises(ModelError, match="output_on_off is inf"):
         capture.measured_at_load(case.model, case.inputs, case.modules)
 

@@ -1,5 +1,6 @@
 """LLaVA 1.5: one square picture, patch by patch, in the prompt."""
 
+import numpy as np
 import pytest
 from transformers import CLIPImageProcessorPil, LlavaConfig, LlavaForConditionalGeneration
 
@@ -7,18 +8,18 @@ from tests.families import tiny
 from tests.families.checks import FamilyChecks
 
 
-def save(folder, **options):
-    """3 layers of 6 heads behind a tower of 4 layers and 5 heads."""
+def save(folder, side=56, **options):
+    """3 layers of 6 heads behind a tower of 4 layers and 5 heads; pictures are side x side."""
     tokenizer = tiny.tokenizer(image_token="<image>")
     config = LlavaConfig(
-        vision_config=tiny.tower(model_type="clip_vision_model"),
+        vision_config=tiny.tower(model_type="clip_vision_model", image_size=side),
         text_config=tiny.language(len(tokenizer), model_type="llama"),
         image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
         **options,
     )
     tiny.sharpened(LlavaForConditionalGeneration(config)).save_pretrained(folder)
-    size = {"height": 56, "width": 56}
-    CLIPImageProcessorPil(size={"shortest_edge": 56}, crop_size=size).save_pretrained(folder)
+    size = {"height": side, "width": side}
+    CLIPImageProcessorPil(size={"shortest_edge": side}, crop_size=size).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
 
@@ -50,3 +51,23 @@ class TestKeepingTheClassToken(FamilyChecks):
         assert tokens.texts[first - 1] == "class"
         assert tokens.kinds[first - 1] == "special"
         assert tokens.is_image.sum() == 16
+
+
+class TestSidesThatAreNoMultipleOfAPatch(FamilyChecks):
+    """Of 61 pixels 4 x 4 patches see 56; those on the right and below are not seen."""
+
+    size = (97, 61)
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def folder(cls, tmp_path_factory):
+        """A checkpoint for pictures of 61 x 61 pixels."""
+        return save(tmp_path_factory.mktemp("llava"), side=61)
+
+    def test_patches_end_before_the_picture_does(self, trace):
+        """They are as large as in the tower, and the middle of the picture begins at 18."""
+        tokens = trace.streams["language"].tokens
+        boxes = tokens.boxes[tokens.is_image]
+
+        np.testing.assert_allclose(boxes[0], [18, 0, 32, 14])
+        np.testing.assert_allclose(boxes[-1], [60, 42, 74, 56])

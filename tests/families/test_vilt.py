@@ -318,6 +318,15 @@ class TestFilling(ViltChecks):
         assert loaded.mlm_score.decoder.bias.abs().max() > 0
 
 
+    def test_a_tokenizer_without_a_mask_is_refused(self, tmp_path):
+        """Any unknown word would be filled in place of it."""
+        save(tmp_path, ViltForMaskedLM)
+        tiny.tokenizer().save_pretrained(tmp_path)
+
+        with pytest.raises(ModelError, match=r"mask is None, wanted \[MASK\]"):
+            families.load(tmp_path)
+
+
 class TestMatching(ViltChecks):
     """How well a text fits a picture."""
 

@@ -58,6 +58,19 @@ def long_trace() -> Trace:
     )
 
 
+def large_trace() -> Trace:
+    """A decoder with 64 heads, one layer of which is more than a browser is given."""
+    return decoder_trace(
+        whole=(10, 12),
+        tiles=(20, 25),
+        layers=2,
+        heads=64,
+        key_heads=64,
+        dim=128,
+        size=(640, 480),
+    )
+
+
 @dataclass(frozen=True)
 class Subject:
     """What the view is shown with."""
@@ -83,6 +96,7 @@ SUBJECTS: dict[str, Callable[[], Subject]] = {
     "windows": lambda: part(random_two_stream_trace, "vision"),
     "text": lambda: part(random_two_stream_trace, "language"),
     "long": lambda: part(long_trace, "language", tokens=(1760,)),
+    "large": lambda: part(large_trace, "language", tokens=(644,)),
 }
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.shared import session
+from pages.shared import attention_files, session
 from pages.shared.components.linked_view import delivery
 from tests.browser import ROOT
 from tests.builders import random_trace
@@ -228,7 +228,7 @@ def test_downloads_hold_what_the_view_shows(decoder, monkeypatch):
     stack = trace.stacks["language"]
     words = np.flatnonzero(stack.queries.is_generated)[:2]
     made = {}
-    monkeypatch.setattr("pages.shared.layout.downloads", lambda _, **offers: made.update(offers))
+    monkeypatch.setattr(attention_files, "downloads", lambda _, **offers: made.update(offers))
     decoder.session_state["selection"] = {
         "layer": 2,
         "head": 4,
@@ -246,7 +246,7 @@ def test_downloads_hold_what_the_view_shows(decoder, monkeypatch):
     np.testing.assert_allclose(arrays["profile"], wanted, atol=1e-6)
     np.testing.assert_allclose(arrays["weights"], stack.weights[2], atol=1e-6)
     title = made["figure"]().layout.title.text
-    assert "the position that predicts 'a', 'red'" in title
+    assert "'a', 'red' looks at (at the position before each, which predicts it)" in title
     assert "tiles" in title
 
 

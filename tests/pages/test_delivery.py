@@ -176,6 +176,10 @@ def test_tables_tell_each_side_of_its_own_tokens():
     assert across["keys"]["covered"] == pytest.approx([0.6])
     assert across["keys"]["texts"][0] == "class"
     assert across["keys"]["boxes"][0] is None
+    # Patches of the language stream do not look at the tower: they are not there to be asked.
+    assert not any(across["queries"]["boxes"])
+    assert across["queries"]["kinds"][2] == "padding"
+    assert across["queries"]["kinds"][0] == "special"
 
 
 def test_runs_of_specials_are_folded_but_never_the_answer():

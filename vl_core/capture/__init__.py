@@ -14,9 +14,10 @@ from vl_core.capture.edits import differentiable, editing
 from vl_core.capture.evaluation import Evaluation
 from vl_core.capture.fidelity import measured_at_load
 from vl_core.capture.places import Place
-from vl_core.capture.recorder import Recorder, recording
+from vl_core.capture.recorder import Recorder
 from vl_core.capture.stacks import Gathering
 from vl_core.capture.states import Door, States, doors_of, watch
+from vl_core.capture.tapping import recording
 
 __all__ = [
     "Door",

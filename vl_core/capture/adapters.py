@@ -26,18 +26,17 @@ Projected = tuple[Tensor, Tensor, Tensor]  # query, key and value, each (batch, 
 def attach(model: PreTrainedModel) -> None:
     """Make all attention of the model ask the captured function, for good.
 
-    Raises ModelError if none of it can be brought to. What a model computes in yet another way is
-    found by `measured_at_load`, which counts.
+    A model of which none can be brought to that stays as it is: it is overheard while it runs. What
+    a model computes in yet another way is found by `measured_at_load`, which counts.
     """
-    n_adapted = adapt(model)
+    adapt(model)
     if _asks_the_interface(model):
         model.set_attn_implementation(NAME)
-    elif not n_adapted:
-        raise ModelError(
-            f"{type(model).__name__} computes attention neither through transformers' attention "
-            "interface nor by a module that is known here, so it cannot be captured. Choose a "
-            "model that supports sdpa."
-        )
+
+
+def is_reached(model: PreTrainedModel) -> bool:
+    """Whether any of its attention asks the captured function, once it is attached."""
+    return _asks_the_interface(model) or any(_kind(one) in _FORWARDS for one in model.modules())
 
 
 def _asks_the_interface(model: nn.Module) -> bool:

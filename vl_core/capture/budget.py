@@ -1,5 +1,6 @@
 """How much memory a trace will take, known before the model runs, and what is kept of it."""
 
+import math
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -7,6 +8,7 @@ from torch import Tensor
 
 from vl_core.capture.evaluation import Evaluation
 from vl_core.capture.places import Place, Places
+from vl_core.capture.tapping import Overheard
 from vl_core.trace import TokenTable
 
 DEFAULT = 2**30  # bytes of one trace
@@ -68,9 +70,18 @@ class _Layer:
     """Bytes of one layer's attention: for each query, for each key, for each pair of them."""
 
     place: Place
-    query: int
-    key: int
+    query: float
+    key: float
     pair: int
+
+
+def _sizes(evaluation: Evaluation | Overheard) -> tuple[float, float, int]:
+    """Bytes for each query, each key, each pair; of what was overheard only weights can be kept."""
+    pair = HALF * evaluation.n_heads
+    if isinstance(evaluation, Overheard):
+        return math.inf, math.inf, pair
+    key_heads, _, dim = evaluation.keys.shape
+    return pair * dim, HALF * key_heads * dim, pair
 
 
 class Footprint:
@@ -84,13 +95,10 @@ class Footprint:
         self._layers: dict[Place, _Layer] = {}
         self._states: dict[str, int] = {}
 
-    def hear(self, name: str, evaluation: Evaluation) -> None:
+    def hear(self, name: str, evaluation: Evaluation | Overheard) -> None:
         """Learn how large one evaluation of this module is."""
-        heads, _, dim = evaluation.queries.shape
-        key_heads = len(evaluation.keys)
         for place in self._places(name):
-            sizes = (HALF * heads * dim, HALF * key_heads * dim, HALF * heads)
-            self._layers[place] = _Layer(place, *sizes)
+            self._layers[place] = _Layer(place, *_sizes(evaluation))
 
     def note(self, stream: str, state: Tensor) -> None:
         """Learn how large one hidden state of this stream is."""
@@ -106,7 +114,7 @@ class Footprint:
             queries, keys = (len(tables[end]) for end in layer.place.ends)
             apart = queries * layer.query + keys * layer.key
             size = min(apart, queries * keys * layer.pair)  # short stacks keep their weights
-            stacks[layer.place.stack] = stacks.get(layer.place.stack, 0) + size
+            stacks[layer.place.stack] = stacks.get(layer.place.stack, 0) + int(size)
         streams = {
             name: len(table) * self._states[name]
             for name, table in tables.items()

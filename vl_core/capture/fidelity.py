@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from vl_core.capture.adapters import attach, release
+from vl_core.capture.adapters import attach, is_reached, release
 from vl_core.capture.budget import Footprint
 from vl_core.capture.evaluation import Evaluation
-from vl_core.capture.recorder import recording
 from vl_core.capture.tap import tapped
+from vl_core.capture.tapping import Overheard, recording
 from vl_core.errors import ModelError
 
 # Far beyond rounding, below what a wrong mask or scale does even where attention is almost even.
@@ -22,7 +22,7 @@ TOLERANCE = 1e-3
 ROUNDINGS = 16
 
 Inputs = Mapping[str, Any]
-Evaluations = Mapping[str, Sequence[Evaluation]]
+Evaluations = Mapping[str, Sequence[Evaluation | Overheard]]
 
 
 def measured_at_load(
@@ -121,7 +121,8 @@ def _weights_difference(model: PreTrainedModel, inputs: Inputs, captured: Evalua
 @contextmanager
 def _unattached(model: PreTrainedModel) -> Iterator[None]:
     release(model)
-    model.set_attn_implementation("eager")
+    if is_reached(model):
+        model.set_attn_implementation("eager")
     try:
         yield
     finally:
@@ -159,9 +160,10 @@ class _Comparison:
                 )
 
 
-def _row_differences(evaluation: Evaluation, weights: Tensor) -> Tensor:
+def _row_differences(evaluation: Evaluation | Overheard, weights: Tensor) -> Tensor:
     """The total variation of each row; a head at a time, as all may be a gigabyte."""
-    shape = evaluation.n_heads, evaluation.queries.shape[1], evaluation.keys.shape[1]
+    ends = len(evaluation.query_positions), len(evaluation.key_positions)
+    shape = evaluation.n_heads, *ends
     if shape != weights.shape:
         raise ModelError(
             f"Captured attention has {shape} heads, queries and keys, the model's own "

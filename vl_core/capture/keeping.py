@@ -6,17 +6,24 @@ from jaxtyping import Float16
 from torch import Tensor
 
 from vl_core.capture.evaluation import Evaluation
-from vl_core.trace import Block, KeptQueriesKeys, KeptWeights
+from vl_core.capture.tapping import Overheard
+from vl_core.trace import Block, Kept, KeptQueriesKeys, KeptWeights
 
 
-def block(evaluation: Evaluation) -> Block:
+def block(evaluation: Evaluation | Overheard) -> Block:
     """The evaluation as a trace keeps it.
 
     Queries and keys are kept unless the weights take less room (fewer tokens than twice the
-    head's width) or a bias, which queries and keys do not hold, was added to the scores.
+    head's width), or a bias, which queries and keys do not hold, was added to the scores, or the
+    weights are all that was heard.
     """
-    kept = weights(evaluation) if _keeps_weights(evaluation) else queries_keys(evaluation)
-    return Block(evaluation.query_positions, evaluation.key_positions, kept)
+    return Block(evaluation.query_positions, evaluation.key_positions, _kept(evaluation))
+
+
+def _kept(evaluation: Evaluation | Overheard) -> Kept:
+    if isinstance(evaluation, Overheard):
+        return KeptWeights(evaluation.weights.half().cpu().numpy(), evaluation.mask)
+    return weights(evaluation) if _keeps_weights(evaluation) else queries_keys(evaluation)
 
 
 def _keeps_weights(evaluation: Evaluation) -> bool:

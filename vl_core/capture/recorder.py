@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -32,7 +33,7 @@ class Call:
     softcap: float | None
 
 
-Hear = Callable[[str, Evaluation], None]
+Hear = Callable[[str, Any], None]  # of an Evaluation, or of what was Overheard
 Note = Callable[[str, Tensor], None]
 
 
@@ -51,7 +52,7 @@ class Recorder:
         hear: Hear | None = None,
         note: Note = lambda _stream, _state: None,
     ) -> None:
-        self.evaluations: dict[str, list[Evaluation]] = {}
+        self.evaluations: dict[str, list[Any]] = {}
         self.heard: Counter[str] = Counter()
         self.note = note
         self._hear = hear or self._keep
@@ -69,10 +70,14 @@ class Recorder:
                 "recorded model. Record the whole model."
             )
         for item in range(len(call.query)):
-            self.heard[name] += 1
-            self._hear(name, self._evaluation(call, item))
+            self.take(name, self._evaluation(call, item))
 
-    def _keep(self, name: str, evaluation: Evaluation) -> None:
+    def take(self, name: str, evaluation: Any) -> None:  # noqa: ANN401 an Evaluation or Overheard
+        """Hand on one evaluation of the module of this name."""
+        self.heard[name] += 1
+        self._hear(name, evaluation)
+
+    def _keep(self, name: str, evaluation: Any) -> None:  # noqa: ANN401 as in take
         self.evaluations.setdefault(name, []).append(evaluation)
 
     def _evaluation(self, call: Call, item: int) -> Evaluation:

@@ -10,6 +10,7 @@ from vl_core.capture import keeping
 from vl_core.capture.evaluation import Evaluation
 from vl_core.capture.places import Place, Places
 from vl_core.capture.reconstruction import reconstruction_error
+from vl_core.capture.tapping import Overheard
 from vl_core.errors import ModelError
 from vl_core.example import Region
 from vl_core.head_stats import Measuring
@@ -50,7 +51,7 @@ class Gathering:
         """The streams that this run has."""
         return self._tables.keys()
 
-    def hear(self, name: str, evaluation: Evaluation) -> None:
+    def hear(self, name: str, evaluation: Evaluation | Overheard) -> None:
         """Take in one evaluation; raises ModelError if it has no place or another one's."""
         place = self._place(name)
         evaluation = self._moved(place, evaluation)
@@ -95,7 +96,7 @@ class Gathering:
             queries, keys = (self._tables[end] for end in place.ends)
             self._measuring[place.stack] = Measuring(queries, keys, self._regions)
 
-    def _moved(self, place: Place, evaluation: Evaluation) -> Evaluation:
+    def _moved(self, place: Place, evaluation: Evaluation | Overheard) -> Evaluation | Overheard:
         """The evaluation after those of its layer that came before it."""
         before = self._blocks.get(place)
         if not before:

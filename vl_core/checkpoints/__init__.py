@@ -15,12 +15,14 @@ files        which files of a folder are read, and whether they are whole
 hashing      what tells weights apart
 sizes        bytes of numbers, and in words
 memory       what a checkpoint takes, and whether it fits
+demand       the same before it is loaded, for whoever must make room first
 devices      where it can run, and what is free there
 precision    float32, 16 bits, 8 and 4 bits: arguments for from_pretrained
 catalogue    well-known checkpoints to choose from
 """
 
 from vl_core.checkpoints.catalogue import CATALOGUE, Entry, offered
+from vl_core.checkpoints.demand import Demand, demand_of
 from vl_core.checkpoints.hashing import weights_hash
 from vl_core.checkpoints.memory import weights_bytes
 from vl_core.checkpoints.naming import EMBEDDED, EMBEDDED_NAME, Checkpoint, is_hub_name
@@ -35,10 +37,12 @@ __all__ = [
     "EMBEDDED_NAME",
     "PRECISIONS",
     "Checkpoint",
+    "Demand",
     "Entry",
     "Loading",
     "Precision",
     "Tell",
+    "demand_of",
     "find",
     "find_published",
     "is_cached",

@@ -40,7 +40,7 @@ def loading(
     precision that needs what is not there (a GPU, a library, memory), with what to do.
     """
     place = device or devices.best_device()
-    kept = _chosen(precision, place)
+    kept = kept_as(precision, place)
     if kept in QUANTIZED:
         return _quantized(checkpoint, kept, place)
     if _spreads(checkpoint, kept, place):
@@ -49,7 +49,8 @@ def loading(
     return Loading(kept, {"dtype": _dtype(kept)}, place)
 
 
-def _chosen(precision: Precision, device: str) -> Kept:
+def kept_as(precision: Precision, device: str) -> Kept:
+    """The precision that is used on this device where "auto" leaves it open."""
     if precision != "auto":
         return precision
     if device.startswith(devices.CUDA):

@@ -194,7 +194,9 @@ def load(path: Path, options: Options) -> Vilt:
     tokenizer, pictures = readers(path)
     _check_fit(pictures, model.config)
     if isinstance(model, WithMask):
-        model.mask_token_id = tokenizer.convert_tokens_to_ids(Filling.allowed)
+        if tokenizer.mask_token != Filling.allowed:
+            raise ValueError(f"the tokenizer's mask is {tokenizer.mask_token}, wanted [MASK]")
+        model.mask_token_id = tokenizer.mask_token_id
     put_in_rows(model.vilt.embeddings)
     return kind(model, tokenizer, pictures)
 

@@ -5,7 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from vl_core.arrays import Boxes, TokenMask
 from vl_core.coverage import covered_share
+from vl_core.structure import looking_queries
 from vl_core.token_attention import has_place, token_names
 from vl_core.trace import Stack, TokenTable
 
@@ -19,15 +21,18 @@ def tables(stack: Stack, size: Size) -> bytes:
 
     size: width and height of the picture, None without one.
     """
-    keys = None if stack.is_self_attention else _table(stack.keys, size)
+    every_key = np.ones(len(stack.keys), bool)
+    keys = None if stack.is_self_attention else _table(stack.keys, every_key, size)
+    queries = _table(stack.queries, looking_queries(stack), size)
     streams = [stack.query_stream, stack.key_stream]
-    content = {"streams": streams, "queries": _table(stack.queries, size), "keys": keys}
-    return json.dumps(content).encode()
+    return json.dumps({"streams": streams, "queries": queries, "keys": keys}).encode()
 
 
-def _table(tokens: TokenTable, size: Size) -> dict[str, Any]:
-    kinds = np.where(tokens.is_padding, "padding", tokens.kinds)
-    is_placed = has_place(tokens)
+def _table(tokens: TokenTable, takes_part: TokenMask, size: Size) -> dict[str, Any]:
+    """takes_part: patches that do not are left out, like padding; words say that they do not."""
+    is_placed = has_place(tokens) & takes_part
+    is_left_out = tokens.is_padding | (has_place(tokens) & ~takes_part)
+    kinds = np.where(is_left_out, "padding", tokens.kinds)
     views = list(dict.fromkeys(np.array(tokens.views)[is_placed].tolist())) or [""]
     return {
         "texts": tokens.texts,
@@ -41,14 +46,16 @@ def _table(tokens: TokenTable, size: Size) -> dict[str, Any]:
         "generated": np.flatnonzero(tokens.is_generated).tolist(),
         "views": views,
         "viewOf": [views.index(view) if view in views else -1 for view in tokens.views],
-        "covered": [_covered(tokens, view, size) for view in views],
+        "covered": [
+            _covered(tokens.boxes[is_placed & (np.array(tokens.views) == view)], size)
+            for view in views
+        ],
         "folds": folds(tokens),
     }
 
 
-def _covered(tokens: TokenTable, view: str, size: Size) -> float:
+def _covered(boxes: Boxes, size: Size) -> float:
     """The share of the picture that the patches of a view cover; all of it without a picture."""
-    boxes = tokens.boxes[has_place(tokens) & (np.array(tokens.views) == view)]
     return covered_share(boxes, size) if size and len(boxes) else 1.0
 
 

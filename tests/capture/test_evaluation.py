@@ -1,0 +1,81 @@
+"""Rows of a live evaluation: some heads, some queries, and only the keys that these may see."""
+
+import itertools
+
+import pytest
+import torch
+
+from vl_core.capture.evaluation import Evaluation, Sample
+from vl_core.capture.masks import LiveMask
+
+HEADS, KEY_HEADS, QUERIES, DIM = 12, 3, 10, 5
+CAUSAL = torch.tril(torch.ones(QUERIES, QUERIES, dtype=torch.bool))
+BIAS = torch.arange(QUERIES).expand(HEADS, QUERIES, QUERIES) * torch.arange(HEADS)[:, None, None]
+
+MASKS = {
+    "none": LiveMask(),
+    "causal": LiveMask(CAUSAL),
+    "bias": LiveMask(CAUSAL, BIAS / 100),
+    "shared bias": LiveMask(None, BIAS[3:4] / 100),
+    "empty rows": LiveMask(CAUSAL & (torch.arange(QUERIES) > 2)),
+}
+
+
+def _evaluation(mask, softcap=None, dtype=torch.float32):
+    generator = torch.Generator().manual_seed(1)
+    sizes = {"asked": HEADS, "offered": KEY_HEADS, "values": KEY_HEADS}
+    asked, offered, values = (
+        torch.randn(size, QUERIES, DIM, generator=generator).to(dtype) for size in sizes.values()
+    )
+    sample = Sample.of(values, torch.zeros(QUERIES, HEADS, DIM))
+    return Evaluation(asked, offered, sample, mask, scaling=0.7, softcap=softcap)
+
+
+def _plain(evaluation):
+    """All weights, one head at a time."""
+    mask, heads = evaluation.mask, []
+    for head in range(HEADS):
+        key_head = head * KEY_HEADS // HEADS
+        scores = evaluation.queries[head].double() @ evaluation.keys[key_head].double().T * 0.7
+        if evaluation.softcap is not None:
+            scores = evaluation.softcap * torch.tanh(scores / evaluation.softcap)
+        if mask.bias is not None:
+            scores = scores + mask.bias[head if len(mask.bias) > 1 else 0]
+        if mask.allowed is not None:
+            scores = scores.masked_fill(~mask.allowed, -torch.inf)
+        heads.append(scores.softmax(dim=-1).nan_to_num(0))
+    return torch.stack(heads)
+
+
+@pytest.mark.parametrize("softcap", [None, 3.0])
+@pytest.mark.parametrize("mask", MASKS)
+def test_any_heads_and_rows_are_those_of_all_weights(mask, softcap):
+    """Whether or not the chosen heads share their key heads evenly."""
+    evaluation = _evaluation(MASKS[mask], softcap)
+    whole = _plain(evaluation)
+    rows = (slice(0, 4), slice(3, 9), slice(None))
+    heads = (slice(0, 12), slice(4, 8), slice(2, 5), slice(3, 9), slice(11, 12), slice(None))
+
+    for some, queries in itertools.product(heads, rows):
+        came = evaluation.rows(some, queries)
+        torch.testing.assert_close(came, whole[some, queries].float(), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize(("mask", "keys"), [("causal", slice(0, 6)), ("empty rows", slice(3, 6))])
+def test_keys_that_no_query_sees_need_not_be_computed(mask, keys):
+    """Rows on the keys from the first to the last that is allowed are the same as on all."""
+    evaluation = _evaluation(MASKS[mask])
+    came = evaluation.rows(slice(2, 9), slice(2, 6), keys)
+    whole = evaluation.rows(slice(2, 9), slice(2, 6))
+
+    torch.testing.assert_close(came, whole[..., keys], atol=1e-6, rtol=0)
+    torch.testing.assert_close(came.sum(-1), whole.sum(-1), atol=1e-6, rtol=0)
+
+
+def test_half_precision_is_computed_in_full():
+    """Weights of bfloat16 queries and keys are those of the same numbers in float32."""
+    evaluation = _evaluation(MASKS["causal"], dtype=torch.bfloat16)
+    came = evaluation.rows(slice(None), slice(None))
+
+    assert came.dtype == torch.float32
+    torch.testing.assert_close(came, _plain(evaluation).float(), atol=1e-6, rtol=0)

@@ -1,0 +1,182 @@
+"""A model that no function of ours can be put into is overheard, as a last resort."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from transformers import AutoTokenizer, PreTrainedConfig, PreTrainedModel
+from transformers.modeling_outputs import SequenceClassifierOutput
+
+import vl_core
+from tests.builders import random_picture
+from tests.families import tiny
+from tests.families.checks import FamilyChecks
+from vl_core import capture, families
+from vl_core.capture.tapping import Overheard
+from vl_core.families.geometry import Frame
+from vl_core.families.loading import pretrained
+from vl_core.families.single_stream import Pictures, SingleStream
+
+SIZE, PATCH, WIDTH, HEADS = (48, 32), 8, 40, 5
+
+
+class HomemadeConfig(PreTrainedConfig):
+    """Of a research model."""
+
+    model_type = "homemade"
+
+    def __init__(self, n_layers=3, vocabulary=20, **options):
+        self.n_layers, self.vocabulary = n_layers, vocabulary
+        super().__init__(**options)
+
+
+class Attention(nn.Module):
+    """Written out by hand, as one finds it."""
+
+    def __init__(self):
+        super().__init__()
+        self.projections = nn.Linear(WIDTH, 3 * WIDTH)
+
+    def forward(self, states, mask):
+        """Multiply, softmax, multiply."""
+        parts = self.projections(states).unflatten(-1, (3, HEADS, -1)).permute(2, 0, 3, 1, 4)
+        query, key, value = parts
+        scores = query @ key.transpose(-1, -2) / (WIDTH / HEADS) ** 0.5 + mask
+        return (scores.softmax(dim=-1) @ value).transpose(1, 2).flatten(2)
+
+
+class Layer(nn.Module):
+    """Attention and a residual."""
+
+    def __init__(self):
+        super().__init__()
+        self.attention = Attention()
+
+    def forward(self, hidden_states, mask):
+        """Normed, so that states stay where they can be read."""
+        return nn.functional.layer_norm(
+            hidden_states + self.attention(hidden_states, mask), (WIDTH,)
+        )
+
+
+class Homemade(PreTrainedModel):
+    """Words and patches in one stream, and a head for two answers."""
+
+    config_class = HomemadeConfig
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.words = nn.Embedding(config.vocabulary, WIDTH)
+        self.patches = nn.Conv2d(3, WIDTH, PATCH, PATCH)
+        self.layers = nn.ModuleList(Layer() for _ in range(config.n_layers))
+        self.answer = nn.Linear(WIDTH, 2)
+        self.post_init()
+
+    def forward(self, input_ids, attention_mask, pixel_values=None):
+        """A mask that hides padding."""
+        states, seen = self.words(input_ids), attention_mask
+        if pixel_values is not None:
+            patches = self.patches(pixel_values).flatten(2).transpose(1, 2)
+            states = torch.cat([states, patches], dim=1)
+            seen = torch.cat([seen, seen.new_ones(len(patches), patches.shape[1])], dim=1)
+        mask = (1.0 - seen[:, None, None].float()) * torch.finfo(states.dtype).min
+        for layer in self.layers:
+            states = layer(states, mask)
+        return SequenceClassifierOutput(logits=self.answer(states[:, 0]))
+
+
+def load(path, options):
+    """The family of it, in a declaration."""
+
+    def pixels(picture):
+        values = np.asarray(picture.resize(SIZE)) / np.float32(255)
+        return torch.from_numpy(values).permute(2, 0, 1)[None]
+
+    return SingleStream(
+        name="homemade",
+        model=pretrained(Homemade, path, options),
+        tokenizer=AutoTokenizer.from_pretrained(path),
+        pictures=Pictures(pixels, lambda size: Frame.of(size).resized(SIZE), PATCH),
+        sequence=("text", "patches"),
+        layers="layers",
+        attention="attention",
+        answers=("yes", "no"),
+        longest=40,
+    )
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """A checkpoint of it, while its family is known."""
+    folder = tmp_path_factory.mktemp("homemade")
+    tokenizer = tiny.tokenizer()
+    model = Homemade(HomemadeConfig(vocabulary=len(tokenizer)))
+    tiny.sharpened(model).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    known = dict(families.FAMILIES)
+    families.FAMILIES["homemade"] = __name__
+    yield folder
+    families.FAMILIES.clear()
+    families.FAMILIES.update(known)
+
+
+class TestHomemade(FamilyChecks):
+    """All that is checked of a family holds."""
+
+    pass_rates = {}  # noqa: RUF012 the probe mixes nothing by our function, which this one ignores
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def folder(cls, saved):
+        """The checkpoint."""
+        return saved
+
+    def test_what_is_kept_is_what_was_heard(self, model, example):
+        """Weights of each layer in half precision, patches in their places."""
+        trace = model.trace(example)
+        stack = trace.stacks["encoder"]
+
+        assert stack.weights.shape == (3, 5, 30, 30)
+        assert trace.streams["encoder"].tokens.boxes[-1].tolist() == [275.0, 142.5, 330.0, 190.0]
+
+    def test_threads_wait_for_each_other(self, model):
+        """Hooks are every thread's: traces made at the same time are those made in turn."""
+        examples = [
+            vl_core.Example(random_picture(self.size, seed), f"what {'is ' * seed}red ?")
+            for seed in range(4)
+        ]
+        alone = [model.trace(one) for one in examples]
+        with ThreadPoolExecutor(4) as pool:
+            together = list(pool.map(model.trace, examples * 3))
+
+        for one, other in zip(alone * 3, together, strict=True):
+            first, second = (trace.stacks["encoder"] for trace in (one, other))
+            np.testing.assert_array_equal(first.weights[2], second.weights[2])
+
+    def test_the_estimate_counts_weights(self, model, example):
+        """There are no queries and keys to keep."""
+        trace = model.trace(example)
+
+        assert model.estimate(example).stacks["encoder"] == 3 * 5 * 30 * 30 * 2
+        assert trace.n_bytes == model.estimate(example).total
+
+
+def test_hidden_keys_are_told_by_their_zeros():
+    """What no head gives anything is hidden; a causal mask is recognised."""
+    weights = torch.rand(3, 4, 4).tril().softmax(-1)
+    weights = (weights * torch.ones(4, 4).tril()) / (weights * torch.ones(4, 4).tril()).sum(-1)[
+        ..., None
+    ]
+    heard = Overheard(weights)
+
+    assert heard.mask == vl_core.trace.Mask("causal")
+    assert heard.allowed(slice(1, 3)).tolist() == [[True, True, False, False], [True] * 3 + [False]]
+
+
+def test_models_that_can_be_reached_are_not_overheard(saved):
+    """The tap is the last resort: this one is, a model of the interface is not."""
+    homemade = families.load(saved).model
+
+    assert not capture.adapters.is_reached(homemade)

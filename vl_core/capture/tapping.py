@@ -1,0 +1,92 @@
+"""The last resort: attention of a model that can be brought to no function of ours, overheard.
+
+Its weights are taken as the model itself writes them out, so nothing is computed again; but a
+layer's weights all exist at once, and are what is kept. Such a model runs for one at a time.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from vl_core.capture import recorder as recorders
+from vl_core.capture.adapters import is_reached
+from vl_core.capture.masks import described
+from vl_core.capture.recorder import Hear, Note, Recorder
+from vl_core.capture.tap import tapped
+from vl_core.trace import Mask
+
+_turn = threading.Lock()  # the hooks of a tap are the module's, and so every thread's
+
+
+@dataclass(frozen=True, eq=False)
+class Overheard:
+    """The weights of one sequence's evaluation, as the model wrote them out.
+
+    A key counts as hidden from a query if no head gives it anything. A source of rows for head
+    statistics. first_query, first_key: as in Evaluation.
+    """
+
+    weights: Float[Tensor, "head query key"]
+    first_query: int = 0
+    first_key: int = 0
+
+    @property
+    def n_heads(self) -> int:
+        """How many heads look."""
+        return len(self.weights)
+
+    @cached_property
+    def query_positions(self) -> Int[np.ndarray, "query"]:
+        """Where in its stream each query stands."""
+        return self.first_query + np.arange(self.weights.shape[1])
+
+    @cached_property
+    def key_positions(self) -> Int[np.ndarray, "key"]:
+        """Where in its stream each key stands."""
+        return self.first_key + np.arange(self.weights.shape[2])
+
+    def rows(
+        self, heads: slice, queries: slice, keys: slice = slice(None)
+    ) -> Float[Tensor, "head row key"]:
+        """Weights of the chosen heads and queries on the chosen keys; a copy."""
+        return self.weights[heads, queries, keys].clone()
+
+    def allowed(self, queries: slice) -> Bool[Tensor, "row key"]:
+        """For each of the chosen queries, which keys any head gives something."""
+        return (self.weights[:, queries] > 0).any(dim=0)
+
+    @cached_property
+    def mask(self) -> Mask:
+        """The same of all queries, as a trace keeps it."""
+        allowed = self.allowed(slice(None))
+        return Mask() if allowed.all() else described(allowed.cpu().numpy())
+
+
+@contextmanager
+def recording(
+    model: nn.Module,
+    hear: Hear | None = None,
+    note: Note = lambda _stream, _state: None,
+) -> Iterator[Recorder]:
+    """Hear this thread's runs of an attached model; see Recorder.
+
+    `with recording(model) as recorder: model(**inputs)`, then `recorder.evaluations[name]`.
+    """
+    with recorders.recording(model, hear, note) as recorder:
+        # What is no whole model of transformers' has been brought to the function by its maker.
+        if not isinstance(model, PreTrainedModel) or is_reached(model):
+            yield recorder
+            return
+
+        def overhear(name: str, matrix: Tensor) -> None:
+            recorder.take(name, Overheard(matrix))
+
+        with _turn, tapped(model, overhear):
+            yield recorder
