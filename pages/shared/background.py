@@ -1,4 +1,4 @@
-"""Work that takes longer than a click may: in a thread, with progress; the page stays usable."""
+"""Work that takes longer than a click may: in a thread; the page stays usable meanwhile."""
 
 import gc
 import logging
@@ -8,9 +8,6 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Generic, TypeVar
 
-import streamlit as st
-
-from pages.shared.layout import escaped
 from vl_core.errors import VLError
 
 T = TypeVar("T")
@@ -18,7 +15,6 @@ T = TypeVar("T")
 Report = Callable[[float | None, str], None]
 
 LOG = logging.getLogger(__name__)
-POLL = 0.5  # seconds between two looks at a job
 WAITING = "Waiting for another computation to end"
 FAILED = "It failed on our side; the server's log says why."
 
@@ -76,18 +72,3 @@ def _settle() -> None:
     # every run of a page.
     gc.collect()
     gc.freeze()
-
-
-@st.fragment(run_every=POLL)
-def progress(job: Job[T]) -> None:
-    """What the job is doing and for how long; the page is drawn anew when it has ended.
-
-    A bar only where the share done is known: one that stands still would look like a failure.
-    """
-    if job.is_done:
-        st.rerun()
-    said = escaped(f"{job.sentence} … {job.seconds} s")
-    if job.share is None:
-        st.status(said, state="running")
-    else:
-        st.progress(job.share, text=said)

@@ -9,7 +9,7 @@ import logging
 
 import streamlit as st
 
-from pages.shared import in_place, permalink, session, sidebar, tour_box
+from pages.shared import in_place, models, permalink, session, sidebar, tour_box
 from pages.shared.layout import escaped
 from vl_core.checkpoints import EMBEDDED_NAME
 from vl_core.errors import VLError
@@ -38,7 +38,7 @@ def main() -> None:
     finally:
         st.session_state["framed"] = False
     _settle()
-    session.warm_up()
+    models.warm_up()
 
 
 def guard() -> None:

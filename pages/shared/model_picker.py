@@ -2,70 +2,82 @@
 
 import streamlit as st
 
-from pages.shared import background, session, settings
+from pages.shared import model_list, models, settings
 from pages.shared.layout import escaped
+from pages.shared.progress import progress
 from vl_core import checkpoints
-from vl_core.checkpoints import Entry
+from vl_core.checkpoints import EMBEDDED_NAME, readable
 from vl_core.errors import VLError
 
-EMBEDDED = checkpoints.EMBEDDED_NAME
-HELP = (
-    "A model of Hugging Face by its name, owner/name: choose one of the list, or type any other of "
-    "an architecture that is covered, your own fine-tune for instance."
+EMBEDDED_TITLE = "Embedded, KD-VLP style"
+LISTED = "One of the models that this server offers."
+ANY = (
+    "One of the list, or any other of an architecture that is covered, your own fine-tune for "
+    "instance: type its name at Hugging Face, owner/name."
 )
-FOLDERS = " A folder of this machine will do as well."
+FOLDERS = " The folder of a checkpoint on the server will do as well."
+MEANWHILE = "It is loaded for everybody. What is on show stays, and other models can be asked."
 
 
-def draw() -> bool:
-    """The field, and what the chosen model takes; whether it is ready to analyse."""
-    # The field follows links, which choose a model before it is drawn.
-    st.session_state.setdefault("model", session.request().model)
+def draw() -> None:
+    """The field; below it, unless the model is ready, what it takes and the way to load it."""
     st.selectbox(
         "Model",
         _offered(),
         format_func=_title,
         key="model",
         accept_new_options=not settings.models(),
-        help=HELP + FOLDERS * settings.allows_folders(),
+        filter_mode="contains",
+        on_change=_tidy,
+        help=LISTED if settings.models() else ANY + FOLDERS * settings.allows_folders(),
     )
-    name = chosen()
-    if session.is_loaded(name) or name == EMBEDDED:
-        return True
-    _offer_to_load(name)
-    return False
+    if not models.is_ready(chosen()):
+        _offer_to_load(chosen())
+    if model_list.listed() and st.button(
+        "Compare models", icon=":material/list:", type="tertiary", key="compare_models"
+    ):
+        model_list.show()
+
+
+def fill_in(name: str) -> None:
+    """Choose a model; only before the field is drawn, Streamlit forbids it afterwards."""
+    st.session_state["model"] = name
 
 
 def chosen() -> str:
     """The model's name as it stands in the field."""
-    return str(st.session_state.get("model") or EMBEDDED).strip()
+    return str(st.session_state.get("model") or EMBEDDED_NAME)
+
+
+def _tidy() -> None:
+    fill_in(chosen().strip())
 
 
 def _offered() -> list[str]:
     """The embedded model, the owner's choice or the well-known ones, and what is loaded."""
-    listed = settings.models() or tuple(entry.model_id for entry in checkpoints.offered())
-    names = [EMBEDDED, *listed, *session.loaded_models(), chosen()]
+    names = [EMBEDDED_NAME, *model_list.listed()]
+    if not settings.models():
+        names += [*models.loaded(), chosen()]
     return list(dict.fromkeys(names))
 
 
 def _title(name: str) -> str:
-    if name == EMBEDDED:
-        return "Embedded, KD-VLP style"
-    entry = _entry(name)
+    if name == EMBEDDED_NAME:
+        return EMBEDDED_TITLE
+    entry = model_list.entry(name)
     return entry.title if entry else name
-
-
-def _entry(name: str) -> Entry | None:
-    return next((entry for entry in checkpoints.CATALOGUE if entry.model_id == name), None)
 
 
 def _offer_to_load(name: str) -> None:
     """What the model is and takes, and the button that fetches and loads it."""
-    job = session.loading(name)
+    job = models.loading(name)
     if job is not None and job.problem is None:
-        background.progress(job)
+        progress(job)
+        st.caption(MEANWHILE)
         return
     try:
-        st.caption(escaped(_described(name)))
+        settings.check_offered(name)
+        st.caption(_described(name))
     except VLError as error:
         st.error(escaped(str(error)), icon=":material/error:")
         return
@@ -73,27 +85,32 @@ def _offer_to_load(name: str) -> None:
         st.error(escaped(job.problem), icon=":material/error:")
     st.button(
         "Load the model" if job is None else "Try again",
-        icon=":material/download:",
-        on_click=session.load,
+        icon=":material/download:" if job is None else ":material/refresh:",
+        key="load_model",
+        on_click=models.load,
         args=(name,),
         width="stretch",
     )
 
 
 def _described(name: str) -> str:
-    """What it answers and takes, and whether it must be fetched; raises ModelError for no name."""
-    if settings.allows_folders() and not checkpoints.is_hub_name(name):
-        return f"The checkpoint in the folder {name}."
-    entry, cached = _entry(name), checkpoints.is_cached(name)
-    parts = ["In the local cache." if cached else "Not in the local cache yet: it is downloaded."]
-    if entry:
-        size = checkpoints.readable(entry.weights_bytes("bfloat16"))
-        full = checkpoints.readable(entry.needed_bytes("float32"))
-        half = checkpoints.readable(entry.needed_bytes("bfloat16"))
-        parts.insert(0, f"{name}: {entry.answers}.")
-        parts.append(
-            f"About {size} in 16 bits; it takes {half} of memory in 16 bits, {full} in 32."
-        )
-        if entry.is_gated:
-            parts.append("Its licence must be accepted at Hugging Face first.")
+    """What it answers and takes, and whether it must be fetched, as Markdown."""
+    if settings.is_folder(name):
+        return f"The checkpoint in the folder {escaped(name)}."
+    parts = []
+    if entry := model_list.entry(name):
+        parts += [f"**{escaped(name)}**  \nAnswers: {entry.answers}.", _memory(entry)]
+    is_here = checkpoints.is_cached(name)
+    parts.append("In the local cache." if is_here else "Not in the local cache: it is downloaded.")
+    if entry and entry.is_gated:
+        parts.append("Gated: its licence must be accepted at Hugging Face first.")
     return " ".join(parts)
+
+
+def _memory(entry: checkpoints.Entry) -> str:
+    """What it takes in the precision that is used here, which often depends on the device."""
+    kept = settings.precision()
+    if kept != "auto":
+        return f"Takes about {readable(entry.needed_bytes(kept))} of memory in {kept}."
+    full, half = (readable(entry.needed_bytes(kept)) for kept in ("float32", "bfloat16"))
+    return f"Takes about {full} of memory, {half} on a GPU."

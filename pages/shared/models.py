@@ -133,7 +133,7 @@ def _load(name: str, on_the_way: int, report: Report) -> None:
 
 def _found(name: str, tell: checkpoints.Tell) -> Checkpoint:
     settings.check_offered(name)
-    find = checkpoints.find if settings.may_be_folder(name) else checkpoints.find_published
+    find = checkpoints.find if settings.is_folder(name) else checkpoints.find_published
     return find(name, tell=tell)
 
 

@@ -10,9 +10,8 @@ from dataclasses import dataclass, replace
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from pages.shared import requests, selection, session, settings, tour
+from pages.shared import models, requests, selection, session, settings, tour
 from pages.shared.requests import Request
-from vl_core import checkpoints
 from vl_core.checkpoints import EMBEDDED_NAME
 from vl_core.errors import ModelError, VLError
 
@@ -98,8 +97,7 @@ def parameters() -> dict[str, str]:
     shown = session.request()
     name = next(name for name, source in SOURCES.items() if source == shown.source)
     what = {"model": shown.model, name: shown.name, "question": shown.question}
-    if shown.instead:
-        what["instead"] = shown.instead
+    what |= {part: getattr(shown, part) for part in ("instead", "regions") if getattr(shown, part)}
     if (stop := tour.number()) is not None:
         what["tour"] = str(stop)
     return what | _numbered(selection.current())
@@ -139,7 +137,8 @@ def _request(model: str) -> Request | None:
     for name, source in SOURCES.items():
         if name in parameters:
             question = parameters.get("question", "")
-            wanted = Request(model, source, parameters[name], question)
+            regions = parameters.get("regions", "") if source == "upload" else ""
+            wanted = Request(model, source, parameters[name], question, regions=regions)
             return _with_instead(wanted if question else _with_first_question(wanted))
     # A link that names no picture is about the one on show.
     return _with_instead(session.request()) if "instead" in parameters else None
@@ -152,21 +151,18 @@ def _with_instead(wanted: Request) -> Request:
 
 
 def _model() -> str:
-    # A link must never make the server open a path or fetch a model of its own choosing: what is
-    # not loaded yet is put into the sidebar's field, for the visitor to load.
+    # A link must never make the server open a path or fetch a model: one that is not loaded is
+    # only put into the sidebar's field, and the link waits until the visitor has loaded it.
     name = st.query_params.get("model", EMBEDDED_NAME)
-    if name == EMBEDDED_NAME or session.is_loaded(name):
+    if models.is_ready(name):
         return name
-    if checkpoints.is_hub_name(name) and name in (settings.models() or (name,)):
-        st.session_state["model"] = name
+    try:
+        settings.check_offered(name)
+    except ModelError as error:
         raise ModelError(
-            f"The link shows what the model {name} did, which is not loaded on this server. Load "
-            "it in the sidebar, then open the link again."
-        )
-    raise ModelError(
-        f"The link asks for the model {name[:200]!r}, which this server does not offer. Choose one "
-        "in the sidebar."
-    )
+            f"The link asks for a model that this server does not offer. {error}"
+        ) from error
+    return name
 
 
 def _with_first_question(wanted: Request) -> Request:

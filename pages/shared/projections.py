@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from pages.shared import background, session
+from pages.shared import session
 from pages.shared.background import Job, Report
 from pages.shared.layout import escaped
+from pages.shared.progress import progress
 from pages.shared.shown_states import ShownStates
 from vl_core import projection
 from vl_core.arrays import Points
@@ -120,7 +121,7 @@ def _tell(job: Job[Projected], method: str) -> None:
     name = METHODS[method]
     if job.problem is None:
         st.caption(f"{name} is being computed; PCA is shown until then.{FIRST[method]}")
-        background.progress(job)
+        progress(job)
         return
     message, again = st.columns([4, 1], vertical_alignment="center")
     message.warning(escaped(f"{name} could not be computed; PCA is shown. {job.problem}"))

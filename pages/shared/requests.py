@@ -9,6 +9,7 @@ from PIL import Image
 
 from vl_core.checkpoints import EMBEDDED_NAME
 from vl_core.datasets import gallery, scenes
+from vl_core.detections import Detections
 from vl_core.errors import ImageError, TextError
 from vl_core.example import Example
 
@@ -25,7 +26,8 @@ class Request:
 
     name: the gallery entry's name, the scene's seed, or the SHA-256 of an uploaded file.
     instead: what the model is shown in place of that picture: BLANK, the name of a gallery entry,
-    or nothing for the picture itself.
+    or nothing for the picture itself. regions: the SHA-256 of an uploaded file with a detector's
+    regions, for models that read these and no pixels.
     """
 
     model: str
@@ -33,6 +35,7 @@ class Request:
     name: str
     question: str
     instead: str = ""
+    regions: str = ""
 
     @property
     def is_private(self) -> bool:
@@ -45,17 +48,25 @@ class Request:
         return replace(self, instead="")
 
 
+@dataclass(frozen=True)
+class Upload:
+    """The files that a visitor brought: a picture, and maybe what a detector found in it."""
+
+    picture: bytes
+    regions: bytes | None = None
+
+
 def worked_example() -> Request:
     """What the app opens on."""
     entry = gallery.GALLERY[0]
     return Request(EMBEDDED_NAME, "gallery", entry.name, entry.question.text)
 
 
-def example(request: Request, upload: bytes | None) -> Example:
+def example(request: Request, upload: Upload | None) -> Example:
     """The picture and text of a request, with what is shown in the picture's place.
 
-    Raises ImageError if its upload is missing, TextError for a scene or a gallery entry that does
-    not exist.
+    Raises ImageError if its upload is missing or cannot be read, TextError for a scene or a gallery
+    entry that does not exist.
     """
     own = _own_example(request, upload)
     return _replaced(own, request.instead) if request.instead else own
@@ -72,19 +83,32 @@ def _replaced(own: Example, instead: str) -> Example:
     return Example(gallery_entry(instead).scene.render(DISPLAY_SIDE), own.text)
 
 
-def _own_example(request: Request, upload: bytes | None) -> Example:
+def _own_example(request: Request, upload: Upload | None) -> Example:
     if request.source == "upload":
-        if upload is None or digest(upload) != request.name:
-            raise ImageError(
-                "This link belongs to a picture that only its owner has. Upload the picture "
-                "in the sidebar to see the analysis."
-            )
-        return Example(upload, request.question)
+        return _uploaded(request, upload)
     scene = drawn_scene(request)
     for question in known_questions(request):
         if question.text == request.question:
             return scenes.as_example(scene, question)
     return Example(scene.render(DISPLAY_SIDE), request.question)
+
+
+def _uploaded(request: Request, upload: Upload | None) -> Example:
+    """The example in a visitor's files, if they are those of the request."""
+    if upload is None or digest(upload.picture) != request.name:
+        raise ImageError(
+            "This link belongs to a picture that only its owner has. Upload the picture "
+            "in the sidebar to see the analysis."
+        )
+    if not request.regions:
+        return Example(upload.picture, request.question)
+    if upload.regions is None or digest(upload.regions) != request.regions:
+        raise ImageError(
+            "This link belongs to a picture and a file with its regions that only their owner has. "
+            "Upload both in the sidebar to see the analysis."
+        )
+    found = Detections.read(upload.regions)
+    return Example(upload.picture, request.question, detections=found)
 
 
 def drawn_scene(request: Request) -> scenes.Scene:

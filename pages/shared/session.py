@@ -5,35 +5,30 @@ hash of its file. Traces of generated scenes are shared by all visitors and kept
 visitor uploads stays in that visitor's session and goes with it.
 """
 
-import gc
 import hashlib
 import importlib
-import os
+import re
 import threading
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import streamlit as st
 
-from pages.shared import requests, settings
-from pages.shared.background import Job, Report
+from pages.shared import models, requests, settings
 from pages.shared.memo import Memo
-from pages.shared.requests import Request
-from pages.shared.shelf import Shelf
-from vl_core import checkpoints, findings, store
-from vl_core.checkpoints import EMBEDDED_NAME, devices
+from pages.shared.requests import Request, Upload
+from vl_core import findings, store
 from vl_core.datasets.gallery import WORKED_EXAMPLE
-from vl_core.errors import ModelError, SettingError, VLError
+from vl_core.errors import BudgetError, SettingError, VLError
 from vl_core.example import Example
 from vl_core.trace import Trace
 
 if TYPE_CHECKING:
     from vl_core.attribution.ablation import HeadEffects
     from vl_core.capture import Estimate
-    from vl_core.model import Model
+    from vl_core.model import Model, Progress
 
 T = TypeVar("T")
 
@@ -41,6 +36,7 @@ TRACES = 16  # traces kept in memory for all visitors: 1 to 15 MB each of small 
 PRIVATE_TRACES = 4  # ... and for one visitor's uploads
 TRACE_BYTES = 2**30  # ... of large models as many as fit here, for all and for each visitor
 RESULTS = 64  # projections and the like
+NO_MEMORY = re.compile("out of memory|can't allocate memory")  # in the words of torch
 STORE_BYTES = 500 * 2**20
 # What takes the place of a head of the embedded model that is taken out.
 HEAD_MEANS = findings.HEAD_MEANS
@@ -89,7 +85,7 @@ def preview(name: str, make: Callable[[], bytes], *, is_private: bool = False) -
     return memo.get(name, make)
 
 
-def ask(wanted: Request, upload: bytes | None = None) -> None:
+def ask(wanted: Request, upload: Upload | None = None) -> None:
     """Note what the visitor wants to see; it is analysed before the page is drawn."""
     st.session_state["asked"] = (wanted, upload)
 
@@ -121,7 +117,7 @@ def analyse_if_asked() -> None:
         return
     st.session_state["request"] = wanted
     if upload is not None:
-        # For what is asked about it next; the field in the sidebar forgets it when it is not drawn.
+        # For what is asked about it next; the fields in the sidebar forget it when not drawn.
         st.session_state["upload"] = upload
 
 
@@ -130,37 +126,43 @@ def add_own_modules() -> None:
     _own_modules()
 
 
-def estimate(wanted: Request, upload: bytes | None) -> "Estimate":
-    """What an analysis of this would keep, without running the model."""
-    key = ("estimate", replace(wanted, question=""))
+def estimate(wanted: Request, upload: Upload | None) -> "Estimate":
+    """What an analysis would keep, without running the model; one for all questions.
+
+    A few words more or less take next to nothing. Raises ModelError, ImageError or TextError where
+    an analysis would.
+    """
     memo = _private("results", RESULTS) if wanted.is_private else _results()
-    return memo.get(key, lambda: model(wanted.model).estimate(requests.example(wanted, upload)))
+    return memo.get(
+        ("estimate", replace(wanted, question="")),
+        lambda: models.model(wanted.model).estimate(requests.example(wanted, upload)),
+    )
 
 
 def _shown() -> tuple[str, Trace]:
     return _find(request(), _kept_upload())
 
 
-def _kept_upload() -> bytes | None:
-    """The file behind the last upload that was analysed; it goes with the visit."""
+def _kept_upload() -> Upload | None:
+    """The files behind the last upload that was analysed; they go with the visit."""
     return st.session_state.get("upload")
 
 
-def _find(wanted: Request, upload: bytes | None) -> tuple[str, Trace]:
+def _find(wanted: Request, upload: Upload | None) -> tuple[str, Trace]:
     if wanted == requests.worked_example():
         return _worked_example()
     memo = _private_traces() if wanted.is_private else _traces()
     return memo.get(wanted, lambda: _analysed(wanted, upload))
 
 
-def _analysed(wanted: Request, upload: bytes | None) -> tuple[str, Trace]:
+def _analysed(wanted: Request, upload: Upload | None) -> tuple[str, Trace]:
     example = requests.example(wanted, upload)
     with _told("Analysing the picture") as tell:
         return _traced(wanted, example, tell)
 
 
 @contextmanager
-def _told(what: str) -> Iterator[Callable[[str], None]]:
+def _told(what: str) -> Iterator["Progress"]:
     """Say on the page what is being done, until it is done or has failed."""
     place = st.empty()
     try:
@@ -170,9 +172,9 @@ def _told(what: str) -> Iterator[Callable[[str], None]]:
         place.empty()
 
 
-def _traced(wanted: Request, example: Example, tell: Callable[[str], None]) -> tuple[str, Trace]:
+def _traced(wanted: Request, example: Example, tell: "Progress") -> tuple[str, Trace]:
     loaded = _loaded_now(wanted.model, tell)
-    key = store.key(loaded.provenance, example)
+    key = store.key(loaded.provenance, example, {"budget": settings.trace_bytes()})
     disk = None if wanted.is_private and not STORES_UPLOADS else _disk()
     found = disk.get(key) if disk else None
     if found is None:
@@ -182,13 +184,27 @@ def _traced(wanted: Request, example: Example, tell: Callable[[str], None]) -> t
     return key[:16], found
 
 
-def _run(name: str, loaded: "Model", example: Example, tell: Callable[[str], None]) -> Trace:
-    with _turn(name, tell):
+def _run(name: str, loaded: "Model", example: Example, tell: "Progress") -> Trace:
+    with _turn(name, tell), _told_if_too_large(name):
         return loaded.trace(example, tell, settings.trace_bytes())
 
 
 @contextmanager
-def _turn(name: str, tell: Callable[[str], None]) -> Iterator[None]:
+def _told_if_too_large(name: str) -> Iterator[None]:
+    """Raise BudgetError in place of what Python and torch raise when there is no memory left."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and not NO_MEMORY.search(str(error)):
+            raise
+        raise BudgetError(
+            f"There is not enough memory for {name} to read this example. Choose a smaller "
+            "picture, a shorter question or a smaller model."
+        ) from error
+
+
+@contextmanager
+def _turn(name: str, tell: "Progress") -> Iterator[None]:
     """One at a time for each model; who waits is told."""
     lock = _forward_lock(name)
     if lock.locked():
@@ -249,10 +265,10 @@ def _private_traces() -> Memo:
     return st.session_state.setdefault("private_traces", memo)
 
 
-def _loaded_now(name: str, tell: Callable[[str], None]) -> "Model":
-    if not is_loaded(name):
+def _loaded_now(name: str, tell: "Progress") -> "Model":
+    if not models.is_loaded(name):
         tell("Loading the model (first time only)")
-    return model(name)
+    return models.model(name)
 
 
 @st.cache_resource(show_spinner=False)

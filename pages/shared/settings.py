@@ -4,11 +4,12 @@ import math
 import os
 from typing import cast
 
-from vl_core import checkpoints
-from vl_core.checkpoints import Precision
+from vl_core.checkpoints import EMBEDDED_NAME, PRECISIONS, Precision, is_hub_name
+from vl_core.checkpoints.naming import hub_name
 from vl_core.errors import ModelError, SettingError
 
 PREFIX = "VLINTERPRET_"
+MAX_NAME = 200  # characters of a name that are repeated
 
 
 def stores_uploads() -> bool:
@@ -26,20 +27,21 @@ def allows_folders() -> bool:
     return _text("FOLDERS") == "1" and not models()
 
 
-def may_be_folder(name: str) -> bool:
-    """Whether this name may be that of a folder: visitors may name any, or the owner listed it."""
-    return allows_folders() or (name in models() and not checkpoints.is_hub_name(name))
+def is_folder(name: str) -> bool:
+    """Whether this name is taken for a folder: any may be where that is allowed, or one listed."""
+    is_other = not is_hub_name(name) or os.path.isdir(name)  # noqa: PTH112 no error for any name
+    return name != EMBEDDED_NAME and is_other and (allows_folders() or name in models())
 
 
 def check_offered(name: str) -> None:
     """Raise ModelError for a name that no visitor may choose here, or that is none."""
-    if name == checkpoints.EMBEDDED_NAME or may_be_folder(name):
+    if name == EMBEDDED_NAME or is_folder(name):
         return
-    checkpoints.check_hub_name(name)
     if models() and name not in models():
         raise ModelError(
-            f"{name} is none of the models that this server offers. Choose one of the list."
+            f"This server does not offer the model {name[:MAX_NAME]!r}. Choose one of its list."
         )
+    hub_name(name)
 
 
 def modules() -> dict[str, tuple[str, ...]]:
@@ -50,10 +52,8 @@ def modules() -> dict[str, tuple[str, ...]]:
 def precision() -> Precision:
     """How models other than the embedded one are loaded, "auto" for what suits the device."""
     said = _text("PRECISION") or "auto"
-    if said not in checkpoints.PRECISIONS:
-        raise SettingError(
-            f"{PREFIX}PRECISION is {said!r}; wanted: {', '.join(checkpoints.PRECISIONS)}."
-        )
+    if said not in PRECISIONS:
+        raise SettingError(f"{PREFIX}PRECISION is {said!r}; wanted: {', '.join(PRECISIONS)}.")
     return cast("Precision", said)
 
 

@@ -6,10 +6,9 @@ from dataclasses import replace
 import streamlit as st
 from PIL import Image
 
-from pages.shared import model_picker, requests, selection, session, settings
+from pages.shared import kept, model_picker, models, requests, selection, session
 from pages.shared.layout import escaped
-from pages.shared.requests import Request
-from vl_core.checkpoints import EMBEDDED_NAME, readable
+from pages.shared.requests import Request, Upload
 from vl_core.datasets import gallery
 from vl_core.errors import VLError
 from vl_core.pictures import read_picture
@@ -17,6 +16,11 @@ from vl_core.pictures import read_picture
 SOURCES = {"gallery": "Gallery", "scene": "Scene", "upload": "Upload"}
 ENDINGS = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "heic", "heif"]
 FORMATS = "JPEG, PNG, WebP, GIF, BMP or TIFF, up to 20 MB and 25 million pixels (WebP 15 million)"
+REGIONS = (
+    "This model reads no pixels but the regions that a detector found in the picture. Two arrays: "
+    "`features`, regions × {width}, and `boxes`, regions × 4: left, top, right, bottom in pixels "
+    "of the picture."
+)
 MAX_QUESTION = 500  # characters; the model's own limit is counted in tokens and said by the core
 
 
@@ -45,6 +49,7 @@ def _fill_in() -> None:
         if "source" in st.session_state:
             return
         wanted = session.request()
+    model_picker.fill_in(wanted.model)
     st.session_state["source"] = wanted.source
     st.session_state["typed"] = st.session_state["question"] = wanted.question
     names = [entry.name for entry in gallery.GALLERY]
@@ -97,20 +102,48 @@ def _draw_scene() -> None:
 
 
 def _upload() -> None:
+    picture, regions = _picture_file(), _regions_file()
+    chosen = Request(
+        _model(),
+        "upload",
+        "" if picture is None else requests.digest(picture),
+        "",
+        regions="" if regions is None else requests.digest(regions),
+    )
+    upload = None if picture is None else Upload(picture, regions)
+    _question(chosen, upload, has_picture=picture is not None)
+
+
+def _picture_file() -> bytes | None:
+    """The picture that was uploaded, if there is one that can be read."""
     file = st.file_uploader("Picture file", ENDINGS, key="file", help=FORMATS)
-    content = None if file is None else file.getvalue()
-    name = "" if content is None else requests.digest(content)
-    if content is None:
+    if file is None:
         st.info("Choose a picture, then ask a question about it.")
-    else:
-        try:
-            preview = session.preview(name, lambda: _small(read_picture(content)), is_private=True)
-        except VLError as error:
-            st.error(escaped(str(error)), icon=":material/error:")
-            content = None
-        else:
-            st.image(preview, alt="The picture you uploaded", width="stretch")
-    _question(Request(_model(), "upload", name, ""), content, is_ready=content is not None)
+        return None
+    content = file.getvalue()
+    try:
+        preview = session.preview(
+            requests.digest(content), lambda: _small(read_picture(content)), is_private=True
+        )
+    except VLError as error:
+        st.error(escaped(str(error)), icon=":material/error:")
+        return None
+    st.image(preview, alt="The picture you uploaded", width="stretch")
+    return content
+
+
+def _regions_file() -> bytes | None:
+    """The file with a detector's regions, where the chosen model reads these and no pixels."""
+    width = models.feature_width(_model())
+    if width is None:
+        return None
+    file = st.file_uploader(
+        "Regions (.npz or .safetensors)",
+        ["npz", "safetensors"],
+        key="regions_file",
+        help=REGIONS.format(width=width),
+    )
+    return None if file is None else file.getvalue()
 
 
 def _offer(chosen: Request, title: str) -> None:
@@ -144,11 +177,11 @@ def _small(picture: Image.Image) -> bytes:
     return content.getvalue()
 
 
-def _question(chosen: Request, upload: bytes | None, *, is_ready: bool = True) -> Request:
+def _question(chosen: Request, upload: Upload | None, *, has_picture: bool = True) -> Request:
     """The question's field and what the model is shown; returns all that is chosen."""
     # Streamlit forgets a field that a run does not draw; what stood in it is kept beside it.
     st.session_state.setdefault("question", st.session_state.get("typed", ""))
-    is_ready = is_ready and (_model() == EMBEDDED_NAME or session.is_loaded(_model()))
+    is_ready = has_picture and models.is_ready(_model())
     with st.form("question_form", border=False):
         st.text_input("Question", key="question", max_chars=MAX_QUESTION)
         is_asked = st.form_submit_button(
@@ -170,32 +203,15 @@ def _question(chosen: Request, upload: bytes | None, *, is_ready: bool = True) -
         key="instead",
         on_change=_put_in_place,
         args=(asked, upload),
-        disabled=not is_ready,
+        disabled=not is_ready or models.feature_width(_model()) is not None,
         help="Put something else in place of the picture and ask the same: what does not change "
         "was not about the picture.",
     )
-    if is_ready and asked.model != EMBEDDED_NAME:
-        _tell_what_is_kept(asked, upload)
+    if is_ready:
+        kept.tell(asked, upload)
     if is_asked:
         _note(asked, upload)
     return asked
-
-
-def _tell_what_is_kept(asked: Request, upload: bytes | None) -> None:
-    """What the analysis will take, before it runs."""
-    try:
-        total = session.estimate(asked, upload).total
-    except VLError as error:
-        st.caption(escaped(str(error)))
-        return
-    budget = settings.trace_bytes()
-    told = f"An analysis keeps about {readable(total)}, and a little more for the answer."
-    if total > budget:
-        told += (
-            f" {readable(budget)} are allowed: all heads are measured, but not all attention and "
-            "hidden states are kept."
-        )
-    st.caption(told)
 
 
 def _instead(chosen: Request) -> str:
@@ -208,17 +224,20 @@ def _is_same_picture(one: Request, other: Request) -> bool:
     return (one.model, one.source, one.name) == (other.model, other.source, other.name)
 
 
-def _put_in_place(asked: Request, upload: bytes | None) -> None:
+def _put_in_place(asked: Request, upload: Upload | None) -> None:
     """Analyse with what was chosen in the picture's place; on that picture all stays selected."""
     wanted = replace(asked, instead=st.session_state["instead"])
-    if not _is_same_picture(session.request(), wanted):
-        selection.forget_tokens()
-    session.ask(wanted, upload)
+    if _is_same_picture(session.request(), wanted):
+        session.ask(wanted, upload)
+    else:
+        _note(wanted, upload)
 
 
 def _ask(wanted: Request) -> None:
+    """Write the question into its field, and ask it unless the model must be loaded first."""
     _type(wanted.question)
-    _note(wanted, None)
+    if models.is_ready(wanted.model):
+        _note(wanted, None)
 
 
 def _type(question: str) -> None:
@@ -226,8 +245,10 @@ def _type(question: str) -> None:
     st.session_state["typed"] = st.session_state["question"] = question
 
 
-def _note(wanted: Request, upload: bytes | None) -> None:
-    selection.forget_tokens()
+def _note(wanted: Request, upload: Upload | None) -> None:
+    """Ask; of another model no layer, head or stack is the same."""
+    is_same_model = wanted.model == session.request().model
+    (selection.forget_tokens if is_same_model else selection.forget)()
     session.ask(wanted, upload)
 
 

@@ -42,21 +42,22 @@ def save_next(folder, **options):
     return folder
 
 
-def save_onevision(folder, limit=9):
+def save_onevision(folder, limit=9, tile=56):
     """The same behind a SigLIP tower, which has no class token."""
+    pinpoints = [[side // 56 * tile for side in pair] for pair in PINPOINTS]
     tokenizer = tiny.tokenizer(image_token="<image>")
     config = LlavaOnevisionConfig(
-        vision_config=tiny.tower(model_type="siglip_vision_model"),
+        vision_config=tiny.tower(model_type="siglip_vision_model", image_size=tile),
         text_config=tiny.language(len(tokenizer), model_type="qwen2"),
         image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
-        image_grid_pinpoints=PINPOINTS,
+        image_grid_pinpoints=pinpoints,
         vision_aspect_ratio=f"anyres_max_{limit}",
         vision_feature_select_strategy="full",
         vision_feature_layer=-1,
     )
     tiny.sharpened(LlavaOnevisionForConditionalGeneration(config)).save_pretrained(folder)
     LlavaOnevisionImageProcessorPil(
-        size={"height": 56, "width": 56}, image_grid_pinpoints=PINPOINTS
+        size={"height": tile, "width": tile}, image_grid_pinpoints=pinpoints
     ).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
@@ -162,12 +163,13 @@ class TestOnevision(FamilyChecks):
     """No class token, and all patches are read."""
 
     size = (330, 190)
+    tile = 56
 
     @pytest.fixture(scope="class")
     @classmethod
     def folder(cls, tmp_path_factory):
         """A tiny random checkpoint."""
-        return save_onevision(tmp_path_factory.mktemp("onevision"))
+        return save_onevision(tmp_path_factory.mktemp("onevision"), tile=cls.tile)
 
     def test_there_is_no_class_token(self, trace):
         """Seven pictures of sixteen patches, each summed up by a probe of its own."""
@@ -177,6 +179,22 @@ class TestOnevision(FamilyChecks):
         for picture in range(7):
             own = slice(16 * picture, 16 * (picture + 1))
             assert pooling[:, picture, own].sum(axis=-1) == pytest.approx(1, abs=1e-3)
+
+
+class TestUnevenTiles(TestOnevision):
+    """Tiles of 61 pixels hold four patches of 14: five pixels at their edges are not seen."""
+
+    tile = 61
+
+    def test_the_rest_of_a_tile_belongs_to_no_patch(self, trace):
+        """Between two tiles the boxes of a line leave a gap of five pixels of the canvas."""
+        tokens = trace.streams["language"].tokens
+        is_tile = np.array([view == "tiles" for view in tokens.views])
+        boxes = tokens.boxes[is_tile][:12]
+
+        scale = 330 / 183
+        gaps = boxes[1:, 0] - boxes[:-1, 2]
+        np.testing.assert_allclose(gaps, [0, 0, 0, 5 * scale] * 2 + [0] * 3, atol=1e-9)
 
 
 class TestOnevisionThinned(TestOnevision):

@@ -317,7 +317,6 @@ class TestFilling(ViltChecks):
         assert torch.equal(loaded.mlm_score.decoder.bias, plain.mlm_score.decoder.bias)
         assert loaded.mlm_score.decoder.bias.abs().max() > 0
 
-
     def test_a_tokenizer_without_a_mask_is_refused(self, tmp_path):
         """Any unknown word would be filled in place of it."""
         save(tmp_path, ViltForMaskedLM)

@@ -3,7 +3,8 @@
 import numpy as np
 import streamlit as st
 
-from pages.shared.components.head_map import Labels, head_map
+from pages.shared.components.head_map import HeadPicture, Hints, Labels, head_map
+from pages.shared.measured import Notes
 from vl_core.figures import color_scale
 from vl_core.head_stats import views
 
@@ -18,6 +19,13 @@ def values(layers: int = LAYERS, heads: int = HEADS) -> np.ndarray:
     return found
 
 
+def hints(shown: np.ndarray) -> Hints:
+    """Patterns that change from head to head, a value in another unit, and notes of two kinds."""
+    number = np.arange(shown.size).reshape(shown.shape)
+    notes = Notes(("even, {0} below {1}", "odd"), number % 2, (-shown / 1e3, 1e4 * shown))
+    return Hints(("first", "second", "third"), number % 3, own=(100 * shown, "%"), notes=notes)
+
+
 def choose(layer: int, head: int | None) -> None:
     """What a page does with a choice: keep it, and count."""
     st.session_state["choice"] = (layer, head)
@@ -28,18 +36,10 @@ def main() -> None:
     """Draw the map, what Python has heard, and a button by which Python chooses."""
     size = st.query_params.get("size", f"{LAYERS}x{HEADS}")
     shown = values(*map(int, size.split("x")))
-    hints = [
-        [[f"hint {layer}, {head}"] for head in range(shown.shape[1])] for layer in range(len(shown))
-    ]
+    labels = Labels("Mass <b>", "share of attention", range(1, len(shown) + 1), "heads-mass")
+    scale = color_scale.sequential(shown)
     now = st.session_state.setdefault("choice", (1, 2))
-    head_map(
-        shown,
-        views.layer_means(shown),
-        color_scale.sequential(shown),
-        Labels("Mass <b>", "share of attention", range(1, len(shown) + 1), hints, "heads-mass"),
-        now,
-        choose,
-    )
+    head_map(HeadPicture(shown, views.layer_means(shown), scale, labels, hints(shown)), now, choose)
     st.text(f"heard {now}, {st.session_state.get('count', 0)} times")
     st.button("Python chooses", on_click=choose, args=(0, 0))
 

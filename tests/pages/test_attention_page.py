@@ -27,7 +27,7 @@ def open_on(monkeypatch):
 
     def opened(trace: Trace) -> AppTest:
         monkeypatch.setattr(session, "_worked_example", lambda: ("random", trace))
-        monkeypatch.setattr(session, "warm_up", lambda: None)
+        monkeypatch.setattr("pages.shared.models.warm_up", lambda: None)
         session._results.clear()
         app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=120)
         app.switch_page("pages/attention.py")

@@ -11,8 +11,8 @@ SLOW = {"torch", "transformers", "umap", "sklearn", "scipy"}
 SCRIPT = """
 import sys
 from streamlit.testing.v1 import AppTest
-from pages.shared import session
-session.warm_up = lambda: None  # the model loads behind the first page, in its own thread
+from pages.shared import models
+models.warm_up = lambda: None  # the model loads behind the first page, in its own thread
 app = AppTest.from_file("streamlit_app.py", default_timeout=120).run()
 if sys.argv[1] != "overview":
     app.switch_page(f"pages/{sys.argv[1]}.py").run()

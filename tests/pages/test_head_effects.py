@@ -40,7 +40,7 @@ def page(monkeypatch, tmp_path):
         means = tmp_path / "means"
         means.touch()
         monkeypatch.setattr(session, "_shown", lambda: (f"trace {id(shown)}", shown))
-        monkeypatch.setattr(session, "warm_up", lambda: None)
+        monkeypatch.setattr("pages.shared.models.warm_up", lambda: None)
         monkeypatch.setattr(session, "HEAD_MEANS", means if effects else tmp_path / "missing")
         monkeypatch.setattr(session, "head_effects", lambda: effects)
         monkeypatch.setattr(requests, "question_type", lambda _: kind)

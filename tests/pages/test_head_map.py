@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
+from pages.shared.measured import written
 from tests.browser import ROOT, complaints, served, settled
 from tests.pages import head_map_alone as alone
 
@@ -73,11 +74,31 @@ def test_text_is_shown_as_it_is(page):
 
 
 def test_pointing_shows_name_value_and_hints(page):
-    """The value has one more decimal than the cell, and its unit."""
+    """The value with one more decimal than the cell, in its own unit, rank, note, pattern.
+
+    Numbers are written as Python writes them.
+    """
     cell(page, "Layer 2, head 4").hover()
 
+    value = alone.values()[1, 3]
     expect(page.locator(".tip div")).to_have_text(
-        ["Layer 2, head 4", "0.571 share of attention", "hint 1, 3"]
+        [
+            "Layer 2, head 4",
+            "0.571 share of attention",
+            f"{written(100 * value)} %",
+            "rank 7 of 14",
+            f"even, {written(-value / 1e3)} below {written(1e4 * value)}",
+            "third",
+        ]
+    )
+
+
+def test_a_missing_head_has_a_pattern_and_no_rank(page):
+    """What has no value has no place among the others."""
+    cell(page, "Layer 1, head 2").hover()
+
+    expect(page.locator(".tip div")).to_have_text(
+        ["Layer 1, head 2", "missing share of attention", "second"]
     )
 
 

@@ -29,7 +29,7 @@ def trace():
 def app(trace, monkeypatch):
     """The page, opened on that trace; the model is left alone and nothing is remembered."""
     monkeypatch.setattr(session, "_worked_example", lambda: ("random", trace))
-    monkeypatch.setattr(session, "warm_up", lambda: None)
+    monkeypatch.setattr("pages.shared.models.warm_up", lambda: None)
     session._results.clear()
     opened = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=120)
     opened.switch_page("pages/hidden_states.py")

@@ -147,7 +147,7 @@ def test_pointing_at_what_answers_reads_its_value(open_on, across):
 
     expect(page.locator(".tip")).to_contain_text("Patch 1, 1: 'star' gives it")
     found = re.search(r"\(([\d.e-]+)\)", page.locator(".tip").inner_text())[1]
-    assert float(found) == pytest.approx(float(across.weights[0, 0, star, 1]), rel=0.006)
+    assert float(found) == pytest.approx(float(across.weights[0, 0, star][1]), rel=0.006)
     page.mouse.down()
     page.mouse.up()
     expect(page.locator(".sentence")).to_contain_text("'star'")
@@ -308,7 +308,7 @@ def test_heads_that_stay_on_the_server_are_compared_all_the_same(open_on, large_
         share = f"tiles {100 * row[head][views == 'tiles'].sum():.1f}"
         expect(buttons.nth(head)).to_have_attribute("title", re.compile(re.escape(share)))
 
-    page.locator('[data-choice="head"] select').select_option("17")
+    page.locator('[data-choice="head"] select').select_option(label="18")
     expect(page.locator(".sentence")).to_contain_text("head 18 looks most at")
     assert shares(page)[1] == pytest.approx(row[17][views == "whole picture"].sum(), abs=5.1e-4)
 
@@ -316,7 +316,7 @@ def test_heads_that_stay_on_the_server_are_compared_all_the_same(open_on, large_
 def test_a_mean_of_heads_that_are_not_there_reads_and_says_so(open_on, large_stack):
     """What is pinned is shown as the mean of all; pointing reads its values."""
     page = open_on("large")
-    page.locator('[data-choice="head"] select').select_option("null")
+    page.locator('[data-choice="head"] select').select_option(value="null")
     expect(page.locator(".sentence")).to_contain_text("mean of 64 heads")
 
     keys = large_stack.keys

@@ -7,9 +7,10 @@ picture turns into; the rest stands here.
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
+from weakref import ReferenceType, ref
 
 import torch
 from PIL import Image
@@ -48,6 +49,27 @@ class Reading:
     n_pictures: int = 1
 
 
+class LastReading:
+    """What the last picture turned into, for as long as that picture is there."""
+
+    def __init__(self) -> None:
+        self._held: tuple[ReferenceType[Image.Image], Reading] | None = None
+
+    def get(self, image: Image.Image, read: Callable[[Image.Image], Reading]) -> Reading:
+        """The reading of this picture; threads that bring others only lose time."""
+        held = self._held
+        if held is not None and held[0]() is image:
+            return held[1]
+        found = read(image)
+        self._held = ref(image, self._forget), found
+        return found
+
+    def _forget(self, gone: "ReferenceType[Image.Image]") -> None:
+        held = self._held
+        if held is not None and held[0] is gone:
+            self._held = None
+
+
 @dataclass(frozen=True)
 class Decoder(ABC):
     """One loaded checkpoint, ready to be traced.
@@ -60,6 +82,7 @@ class Decoder(ABC):
     image_processor: BaseImageProcessor
     template: Mapping[bool, str]
     name: str
+    memory: LastReading = field(default_factory=LastReading, compare=False, repr=False)
 
     # Where the layers of both are, and what their attention modules are called in them.
     layers: ClassVar[str] = "model.language_model.layers"
@@ -67,6 +90,10 @@ class Decoder(ABC):
     tower_layers: ClassVar[str] = "model.vision_tower.encoder.layers"
     tower_attention: ClassVar[str] = "self_attn"
     tower_pooling: ClassVar[str] = "model.vision_tower.head.attention"
+
+    def read(self, image: Image.Image) -> Reading:
+        """What the picture turns into, worked out once: a trace asks for it several times."""
+        return self.memory.get(image, self.reading)
 
     @abstractmethod
     def reading(self, image: Image.Image) -> Reading:
@@ -90,7 +117,7 @@ class Decoder(ABC):
         prompts.check_text(self.tokenizer, example.text)
         if example.image is None:
             return prompts.Prompt.of(self.template[False], example.text, "", self.picture_sign)
-        placeholders = self.reading(example.image).placeholders
+        placeholders = self.read(example.image).placeholders
         template = self.template[True]
         return prompts.Prompt.of(template, example.text, placeholders, self.picture_sign)
 
@@ -104,7 +131,7 @@ class Decoder(ABC):
         self._check_length(ids.shape[1])
         inputs = BatchFeature({"input_ids": ids, "attention_mask": torch.ones_like(ids)})
         if example.image is not None:
-            inputs.update(self.reading(example.image).features)
+            inputs.update(self.read(example.image).features)
         return inputs
 
     def _check_length(self, count: int) -> None:
@@ -122,7 +149,7 @@ class Decoder(ABC):
 
     def seen(self, example: Example) -> Image.Image | None:
         """The picture as the model sees it, None without one."""
-        return None if example.image is None else self.reading(example.image).seen
+        return None if example.image is None else self.read(example.image).seen
 
     def streams(self, example: Example, inputs: BatchFeature) -> dict[str, TokenTable]:
         """The language model's tokens (prompt, patches, answer) and those of the vision tower."""
@@ -130,7 +157,7 @@ class Decoder(ABC):
         answer = prompts.generated_tokens(self.tokenizer, self._answer(example, inputs))
         if example.image is None:
             return {LANGUAGE: TokenTable.joined([words, answer])}
-        reading = self.reading(example.image)
+        reading = self.read(example.image)
         is_patch = inputs["input_ids"][0, : len(words)].cpu() == self.model.config.image_token_id
         words = prompts.with_patches(words, is_patch.numpy(), reading.patches)
         found = {LANGUAGE: TokenTable.joined([words, answer]), TOWER: reading.tower}

@@ -59,17 +59,20 @@ class Frame:
         return (right - left) / self.size[0], (bottom - top) / self.size[1]
 
     def grid(self, rows: int, columns: int) -> Boxes:
-        """The boxes of rows x columns equal cells, row by row, in pixels of the original.
-
-        What lies beyond the picture is cut off; a cell of nothing but padding has no place (nan).
-        """
-        left, top, right, bottom = self.box
-        across = np.linspace(left, right, columns + 1).clip(0, self.original[0])
-        down = np.linspace(top, bottom, rows + 1).clip(0, self.original[1])
+        """The boxes of rows x columns equal cells, row by row, as `placed` gives them."""
         row, column = np.divmod(np.arange(rows * columns), columns)
-        boxes = np.stack([across[column], down[row], across[column + 1], down[row + 1]], axis=1)
-        has_area = (boxes[:, 2:] - boxes[:, :2] > 1e-6).all(axis=1)
-        return np.where(has_area[:, None], boxes, np.nan)
+        edges = np.stack([column, row, column + 1, row + 1], axis=1)
+        return self.placed(edges * np.tile(np.array(self.size) / (columns, rows), 2))
+
+    def placed(self, boxes: Boxes) -> Boxes:
+        """These boxes in present pixels, in pixels of the original.
+
+        What lies beyond the picture is cut off; a box of nothing but padding has no place (nan).
+        """
+        edges = np.tile(self.box[:2], 2) + boxes * np.tile(self._scales(), 2)
+        inside = edges.clip(0, np.tile(self.original, 2))
+        has_area = (inside[:, 2:] - inside[:, :2] > 1e-6).all(axis=1)
+        return np.where(has_area[:, None], inside, np.nan)
 
     def squares(self, side: int) -> Boxes:
         """The boxes of squares of so many present pixels, row by row, as many as fit.

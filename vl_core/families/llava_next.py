@@ -35,15 +35,16 @@ from vl_core.trace import TokenTable
 class Tiling:
     """How a picture is laid out on tiles.
 
-    canvas: the padded picture. rows, columns: tiles. side: patches along a tile's edge. kept: first
-    and last line and column of patches, one past the last, that are left when padding is cut off.
-    lines, line: how many lines of how many tokens are made of those.
+    canvas: the padded picture. tile, patch: their sides in pixels. rows, columns: of tiles. kept:
+    first and last line and column of patches, one past the last, that are left when padding is cut
+    off. lines, line: how many lines of how many tokens are made of those.
     """
 
     canvas: geometry.Frame
+    tile: int
+    patch: int
     rows: int
     columns: int
-    side: int
     kept: tuple[slice, slice]
     lines: int
     line: int
@@ -58,19 +59,45 @@ class Tiling:
         kept = _without_padding(rows * side, columns * side, size)
         lines, line = (len(range(*one.indices(most))) for one, most in zip(kept, best, strict=True))
         lines, line = _thinned(config, lines, line, side)
-        return cls(_canvas(size, best), rows, columns, side, kept, lines, line)
+        return cls(_canvas(size, best), tile, patch, rows, columns, kept, lines, line)
+
+    @property
+    def side(self) -> int:
+        """Patches along a tile's edge."""
+        return self.tile // self.patch
 
     def of_tiles(self) -> list[np.ndarray]:
         """For each tile, row by row, the boxes of its patches."""
-        return self.canvas.tiles(self.rows, self.columns, self.side, self.side)
+        return list(self._boxes().reshape(self.rows * self.columns, -1, 4))
+
+    def _boxes(self) -> np.ndarray:
+        """Row x column x patches of that tile x 4; a rest at a tile's edge belongs to no patch."""
+        tiles = [
+            self.canvas.cropped((left, top, left + self.tile, top + self.tile)).squares(self.patch)
+            for top in range(0, self.rows * self.tile, self.tile)
+            for left in range(0, self.columns * self.tile, self.tile)
+        ]
+        return np.reshape(tiles, (self.rows, self.columns, self.side**2, 4))
 
     def of_lines(self) -> np.ndarray:
         """Line x token x 4: the boxes of what the language model reads."""
-        patch = self.canvas.size[0] // (self.columns * self.side)
         down, across = self.kept
-        box = (across.start * patch, down.start * patch, across.stop * patch, down.stop * patch)
-        boxes = self.canvas.cropped(box).grid(self.lines, self.line)
+        tops, bottoms = self._edges(down, self.lines)
+        lefts, rights = self._edges(across, self.line)
+        edges = np.broadcast_arrays(lefts, tops[:, None], rights, bottoms[:, None])
+        boxes = self.canvas.placed(np.stack(edges, axis=-1).reshape(-1, 4))
         return boxes.reshape(self.lines, self.line, 4)
+
+    def _edges(self, kept: slice, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """First and last pixel on the canvas of so many cells that show these patches."""
+        places = np.linspace(kept.start, kept.stop, count + 1)
+        first, last = places[:-1], places[1:]
+        return self._pixel(first, np.floor(first)), self._pixel(last, np.ceil(last) - 1)
+
+    def _pixel(self, place: np.ndarray, patch: np.ndarray) -> np.ndarray:
+        """Where on the canvas a place counted in patches lies, within this patch."""
+        tile, number = np.divmod(patch, self.side)
+        return tile * self.tile + (number + place - patch) * self.patch
 
 
 def _canvas(size: geometry.Size, best: tuple[int, int]) -> geometry.Frame:
@@ -110,8 +137,8 @@ class LlavaNext(Decoder):
             image, return_tensors="pt", image_grid_pinpoints=config.image_grid_pinpoints
         )
         tiling = Tiling.of(config, image.size)
-        whole = geometry.Frame.of(image.size).grid(tiling.side, tiling.side)
-        first = tower_table(config, whole, WHOLE)
+        whole = geometry.Frame.of(image.size).resized((tiling.tile, tiling.tile))
+        first = tower_table(config, whole.squares(tiling.patch), WHOLE)
         tower = [first, *(tower_table(config, boxes, TILES) for boxes in tiling.of_tiles())]
         keeps_all = config.vision_feature_select_strategy != "default"
         read = [first if keeps_all else first.chosen(slice(1, None)), *_lines(tiling)]

@@ -267,7 +267,7 @@ function number(view) {
 function drawBar(view) {
   const { data, size, bar } = view;
   const whole = (headsOf(data) + 1) * size.width + MARGINS.means;
-  const across = Math.min(whole, view.frame.clientWidth - MARGINS.label);
+  const across = Math.min(whole, view.frame.clientWidth - MARGINS.label - MARGINS.edge);
   const length = view.isBarBelow ? across : view.shown;
   bar.style.setProperty("--across", `${across}px`);
   const ticks = ticksOf(data, Math.min(6, length / 42));

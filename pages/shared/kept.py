@@ -1,0 +1,54 @@
+"""What an analysis will keep, told before it runs."""
+
+from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from pages.shared import session, settings
+from pages.shared.layout import escaped
+from pages.shared.requests import Request, Upload
+from vl_core.checkpoints import EMBEDDED_NAME, readable
+from vl_core.errors import VLError
+
+if TYPE_CHECKING:
+    from vl_core.capture import Estimate, Plan
+
+
+def tell(asked: Request, upload: Upload | None) -> None:
+    """How much memory it takes and what has no room, or why the model cannot read the example.
+
+    Nothing of the embedded model, whose analyses are small.
+    """
+    if asked.model == EMBEDDED_NAME or not asked.question.strip():
+        return
+    try:
+        estimate = session.estimate(asked, upload)
+    except VLError as error:
+        st.warning(escaped(str(error)), icon=":material/info:")
+        return
+    from vl_core.capture import Plan  # noqa: PLC0415 it brings torch, as the model has done
+
+    budget = settings.trace_bytes()
+    st.caption(escaped(said(estimate, Plan.within(budget, estimate), budget)))
+
+
+def said(estimate: "Estimate", plan: "Plan", budget: int) -> str:
+    """What is kept of how much."""
+    attention = _missing(estimate.stacks, plan.stacks)
+    states = _missing(estimate.streams, plan.streams)
+    if not attention and not states:
+        return f"Keeps about {readable(estimate.total)} of memory until other analyses need it."
+    missing = " and ".join(
+        f"the {what} of {', '.join(names)}"
+        for what, names in (("attention", attention), ("hidden states", states))
+        if names
+    )
+    return (
+        f"All of it would keep about {readable(estimate.total)}; {readable(budget)} are allowed "
+        f"for one analysis. Not kept: {missing}. All heads are measured nevertheless."
+    )
+
+
+def _missing(wanted: Iterable[str], kept: Collection[str]) -> list[str]:
+    return [f"“{name}”" for name in wanted if name not in kept]
