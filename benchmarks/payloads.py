@@ -41,9 +41,14 @@ def _page(page: Page, name: str, before: tuple[int, int]) -> Iterator[Figure]:
 
 
 def _blobs(sizes: dict[str, int]) -> Iterator[Figure]:
-    """Within the messages: keys are analysis/stack/layer, analysis/picture, analysis/states/..."""
-    layers = [size for key, size in sizes.items() if key.rpartition("/")[2].isdigit()]
-    yield Figure("attention, one layer", layers[0] / 1e3, "kB")
-    yield Figure(f"attention, whole ({len(layers)} layers)", sum(layers) / 1e3, "kB")
+    """Within the messages: keys are analysis/stack/layer/..., analysis/states/... and others."""
+    layers: dict[str, int] = {}
+    for key, size in sizes.items():
+        _, _, place = key.split("/", 2) if key.count("/") > 1 else ("", "", "")
+        layer = place.split("/")[0]
+        if layer.isdigit():
+            layers[layer] = layers.get(layer, 0) + size
+    yield Figure("attention, one layer", max(layers.values()) / 1e3, "kB")
+    yield Figure(f"attention, whole ({len(layers)} layers)", sum(layers.values()) / 1e3, "kB")
     states = sum(size for key, size in sizes.items() if "/states/" in key)
     yield Figure("map of hidden states", states / 1e3, "kB")

@@ -2,13 +2,13 @@
 
 import streamlit as st
 
-from pages.shared import attention_matrices, frame, selection, session
+from pages.shared import attention_matrices, frame, neutral_prompt, selection, session, sinks
 from pages.shared.attention_files import offers_position, place, take_away
 from pages.shared.components.linked_view import is_whole, linked_view
 from pages.shared.layout import escaped, heading, how_to_read
 from pages.shared.selection import Selection
 from pages.shared.stack_names import all_called
-from vl_core.trace import Stack
+from vl_core.trace import Stack, Trace
 
 frame.guard()
 
@@ -70,17 +70,24 @@ def choose_stack(names: dict[str, str], now: str) -> None:
     )
 
 
-def draw(stack: Stack, chosen: Selection) -> None:
+def draw(trace: Trace, whole: Stack, chosen: Selection) -> None:
     """The linked view, what can be taken away of it, and the matrices behind it."""
-    layer = None if chosen.all_layers and is_whole(stack) else chosen.layer
-    has_positions = offers_position(stack)
-    example = session.trace().example
-    attention_matrices.say_what_cannot_be(stack)
-    linked_view(session.trace_id(), example, stack, chosen, keep, offers_position=has_positions)
-    take_away(example, stack, chosen, layer)
+    layer = None if chosen.all_layers and is_whole(whole) else chosen.layer
+    has_positions = offers_position(whole)
+    attention_matrices.say_what_cannot_be(whole)
+    shown = sinks.choice(trace, whole)
+    stack = shown.stack
+    linked_view(
+        session.trace_id(), trace.example, stack, chosen, keep, offers_position=has_positions
+    )
+    sinks.of_rows(shown, layer, chosen.head, chosen.tokens, chosen.direction)
+    take_away(trace.example, stack, chosen, layer)
     how_to_read(HOW_TO_READ + PRECISION[is_whole(stack)] + POSITIONS * has_positions)
+    where = place(stack, layer, chosen.head)
+    if whole.keys.is_image.any():
+        neutral_prompt.draw(trace, whole, layer, chosen.head, where)
     st.subheader("All tokens at once", anchor=False)
-    attention_matrices.draw(stack, layer, chosen.head, place(stack, layer, chosen.head))
+    attention_matrices.draw(stack, layer, chosen.head, where)
 
 
 heading(
@@ -92,6 +99,6 @@ trace = session.trace()
 chosen = selection.current()
 choose_stack(all_called(trace), chosen.stack)
 if trace.stacks[chosen.stack].is_kept:
-    draw(trace.stacks[chosen.stack], chosen)
+    draw(trace, trace.stacks[chosen.stack], chosen)
 else:
     st.info(escaped(NOT_KEPT), icon=":material/info:")

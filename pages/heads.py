@@ -13,6 +13,7 @@ from pages.shared import (
     head_profile,
     selection,
     session,
+    sinks,
 )
 from pages.shared.components.head_map import HeadPicture, Hints, Labels, head_map
 from pages.shared.head_numbers import (
@@ -60,6 +61,12 @@ EFFECTS = """\
 - **Ablation effects** stand last in the menu. They are no statistics of attention: a head is taken
   out, and the answer is looked at. Red and blue are above and below 0 there, too.
 """
+# Views that compare with numbers of all tokens: of another picture, of the original tool.
+WITH_SINKS = ("change", "vlinterpret")
+NOT_KEPT = (
+    "What a single head looks at is not shown: the attention of this stack did not fit the memory "
+    "allowed for one analysis. The statistics were measured while the model ran."
+)
 WIDE = 32  # heads: a map of more takes the width of the page
 
 
@@ -114,15 +121,19 @@ def draw(stack: Stack, chosen: Selection) -> None:
         )
     with top.cell():
         head_panel.facts(stack, chosen, shown)
-    seen = head_panel.looks_of(stack, chosen)
+    seen = head_panel.looks_of(stack, chosen) if stack.is_kept else None
     with top.cell():
-        head_panel.picture(stack, seen)
+        if seen:
+            head_panel.picture(stack, seen)
+        else:
+            st.info(NOT_KEPT, icon=":material/info:")
     below = top if is_wide else st.grid(3, min_column_width=280, gap="medium")
     if not is_wide:
-        with below.cell(column_span=2):
+        with below.cell(column_span=2 if seen else 3):
             head_list.draw(stack, chosen, shown)
-    with below.cell():
-        head_panel.strongest(stack, seen)
+    if seen:
+        with below.cell():
+            head_panel.strongest(stack, seen)
     if is_wide:
         head_list.draw(stack, chosen, shown)
     head_profile.draw(stack, chosen)
@@ -161,6 +172,10 @@ if chosen.view == "vlinterpret" and not vlinterpret.applies_to(stack):
         "this model's attention is none. Choose the values or the z-scores.",
         icon=":material/info:",
     )
-else:
+elif chosen.view in WITH_SINKS or not stack.is_kept:
     draw(stack, chosen)
+else:
+    without = sinks.choice(trace, stack)
+    sinks.of_heads(without, chosen.layer, chosen.head)
+    draw(without.stack, chosen)
 explain(trace)

@@ -43,6 +43,7 @@ top, fifth from the left.
 - *Distance / spread*: from the centre of the words to the centre of the patches, in units of the
   tokens' root mean square distance from their own centre.
 """
+MOST_ROWS, SCROLLED = 16, 560  # rows of the table of neighbours; pixels in which more scroll
 TOO_LARGE = (
     "They are too many for one file made by this server. In a notebook, trace.streams has them: "
     "vl_core.load(model).trace(example)."
@@ -207,13 +208,14 @@ else:
 if near is not None:
     st.subheader(f"What lies nearest to {layout.escaped(shown.name(near.mark))}?", anchor=False)
     # Not as a dataframe, whose cells do not wrap: on a small screen they would be cut off.
-    st.table(
-        {
-            layout.escaped(name): [layout.escaped(cell) for cell in cells]
-            for name, cells in shown.nearest_table(near).items()
-        },
-        hide_index=True,
-    )
+    with st.container(height=SCROLLED if len(shown.names) > MOST_ROWS else "content", border=False):
+        st.table(
+            {
+                layout.escaped(name): [layout.escaped(cell) for cell in cells]
+                for name, cells in shown.nearest_table(near).items()
+            },
+            hide_index=True,
+        )
 
 layout.how_to_read(HOW.format(further=further_marks(shown.kinds), mixing=MIXING_TOKENS), CAUTION)
 with_states = st.toggle(

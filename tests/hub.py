@@ -14,7 +14,12 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from types import SimpleNamespace
 from urllib.parse import unquote, urlsplit
+
+import pytest
+from huggingface_hub import constants, file_download
+from huggingface_hub.utils import close_session
 
 REPOSITORY = "someone/tiny-kdvlp"
 TOKEN = "hf_" + "a" * 34
@@ -93,6 +98,28 @@ def running() -> Iterator[Hub]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def use_cache(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Let fetched files go below this folder, nowhere near the cache of whoever runs the tests."""
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(folder / "hub"))
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(folder / "token"))
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    return folder / "hub"
+
+
+@contextmanager
+def in_place_of_hugging_face(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """A hub that the client takes for Hugging Face until the end of the block."""
+    with running() as served:
+        monkeypatch.setattr(constants, "ENDPOINT", served.url)
+        template = served.url + "/{repo_id}/resolve/{revision}/{filename}"
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        # Between two tries the client waits a second.
+        monkeypatch.setattr(file_download, "time", SimpleNamespace(sleep=lambda _: None))
+        yield served
+        close_session()
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -7,21 +7,27 @@ It serves the app, a notebook and the command line alike. Data runs one way: exa
 trace -> statistic -> figure. The rooms:
 
 example, pictures   what a model is asked, and reading pictures safely
+detections          a detector's regions, for models that read these and no pixels
 trace               what one run left: streams of tokens, stacks of attention; files
 arrays, errors      the shapes, named once; what a user can get wrong
+frozen              making what is shared read-only
 checkpoints         from a model's name to a folder, and what loading it will cost
 model               load a checkpoint, run it, get a trace
 families            one adapter for each architecture: geometry and prediction
 capture             running a model and keeping what its attention did, unchanged and checked
 head_stats          a stack -> one number for each head
 attribution         what an answer rests on: maps against boxes, relevancy, heads left out
-projection          hidden states -> two dimensions
+structure           what attention cannot do, whatever was learned
+projection          hidden states -> two dimensions, with principal_axes and neighbour_maps
 neighbours          nearest tokens in the full space, and the gap between modalities
+centring            hidden states seen from their mean
 sinks               tokens that take attention whatever is asked; attention without them
 token_attention     what chosen tokens look at, and what looks at them, by layer and head
+attention_matrix    a whole matrix in few enough cells; attention_tables: the same to take away
+coverage            which part of a picture a model's patches cover
 figures             arrays -> Plotly figures
 store               traces on disk, keyed by content
-wire                attention as bytes for the browser
+wire                attention, or the queries and keys behind it, as bytes for the browser
 findings            what was measured of the embedded model: accuracy, and what each head is worth
 datasets            scenes of our own and other sources of examples
 """

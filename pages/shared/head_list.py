@@ -10,7 +10,7 @@ from pages.shared.selection import Selection
 from vl_core.arrays import HeadMap
 from vl_core.trace import Stack
 
-LISTED = 200  # more rows than that nobody reads; all heads are in the table to take away
+LISTED = 400  # more rows than that nobody reads; all heads are in the table to take away
 HEIGHT = 500  # pixels, as much as the two tables beside it
 COUNTS = ("layer", "head", "rank")
 NARROW = 64  # pixels; the rest is for the pattern's name

@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.shared import head_effects, permalink, session
+from pages.shared.drawn_patches import drawn_patches
 from pages.shared.head_numbers import ALL_PATTERNS, Numbers, pattern_numbers
 from pages.shared.layout import escaped, percent
 from pages.shared.measured import written
@@ -120,7 +121,7 @@ def picture(stack: Stack, seen: Looks) -> None:
     """Where the words of the head look at the picture, on average; patches where no words look."""
     who, _ = onlookers(stack)
     original = session.trace().example.picture
-    patches = _drawn_patches(stack.keys)
+    patches = drawn_patches(stack.keys)
     if original is None or not patches.any():
         st.caption(f"No {who} look at a picture here.")
         return
@@ -140,14 +141,6 @@ def picture(stack: Stack, seen: Looks) -> None:
     # As high as the picture is when it fills the column beside the map.
     figure.update_layout(height=min(HIGHEST, COLUMN * small.height / small.width))
     st.plotly_chart(figure, key="words_on_picture", config={"displayModeBar": False})
-
-
-def _drawn_patches(tokens: TokenTable) -> TokenMask:
-    """The patches that have a place; of several views those of the one with most, the finest."""
-    placed = has_place(tokens)
-    views = np.array(tokens.views)
-    counts = {view: int((placed & (views == view)).sum()) for view in dict.fromkeys(tokens.views)}
-    return placed & (views == max(counts, key=counts.__getitem__, default=""))
 
 
 def _said_of_picture(who: str, tokens: TokenTable, received: Received, drawn: TokenMask) -> str:

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import streamlit as st
 
-from pages.shared import requests, session
-from pages.shared.layout import escaped, percent
+from pages.shared import requests, said, session
+from pages.shared.layout import escaped
 from vl_core.trace import Trace
 
 
@@ -33,6 +33,6 @@ def note() -> None:
 
 
 def _answer(trace: Trace) -> str:
-    text, share = trace.prediction.top[0]
-    said = percent(share).replace(" ", "\N{NO-BREAK SPACE}")
-    return f"**{escaped(text)}** ({escaped(said)})"
+    text, share = said.answer(trace.prediction)
+    shown = f" ({escaped(share)})" if share else ""
+    return f"**{escaped(text)}**{shown}".replace(" %", "\N{NO-BREAK SPACE}%")

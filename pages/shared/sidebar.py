@@ -247,8 +247,10 @@ def _type(question: str) -> None:
 
 def _note(wanted: Request, upload: Upload | None) -> None:
     """Ask; of another model no layer, head or stack is the same."""
-    is_same_model = wanted.model == session.request().model
-    (selection.forget_tokens if is_same_model else selection.forget)()
+    if wanted.model == session.request().model:
+        selection.forget_tokens()
+    else:
+        selection.forget()
     session.ask(wanted, upload)
 
 

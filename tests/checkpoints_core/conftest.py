@@ -1,10 +1,6 @@
 """A hub of our own, an empty cache, and a checkpoint to fetch."""
 
-from types import SimpleNamespace
-
 import pytest
-from huggingface_hub import constants, file_download
-from huggingface_hub.utils import close_session
 
 from tests import hub as hub_module
 from tests.checkpoints import save_kdvlp
@@ -21,25 +17,15 @@ def folder(tmp_path_factory):
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
-    """Where fetched files go: nowhere near the cache of whoever runs the tests."""
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
-    monkeypatch.delenv("HF_TOKEN", raising=False)
-    return tmp_path / "hub"
+    """Where fetched files go."""
+    return hub_module.use_cache(tmp_path, monkeypatch)
 
 
 @pytest.fixture
 def hub(cache, monkeypatch):
     """A hub with one repository, which the client takes for Hugging Face."""
-    with hub_module.running() as served:
-        monkeypatch.setattr(constants, "ENDPOINT", served.url)
-        template = served.url + "/{repo_id}/resolve/{revision}/{filename}"
-        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-        # Between two tries the client waits a second.
-        monkeypatch.setattr(file_download, "time", SimpleNamespace(sleep=lambda _: None))
+    with hub_module.in_place_of_hugging_face(monkeypatch) as served:
         yield served
-        close_session()
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from tests.builders import random_block, random_stack, random_tokens, random_two
 from tests.decoders import decoder_trace, language_tokens, prefix_mask
 from tests.pages import linked_view_alone as alone
 from tests.pages.test_linked_view import printed
-from vl_core import wire
+from vl_core import sinks, wire
 from vl_core.trace import Mask, Stack
 
 pytestmark = pytest.mark.browser
@@ -86,6 +86,11 @@ def masked(mask: Mask, *, softcap: float | None = None) -> Stack:
     return Stack("s", "language", "language", tokens, tokens, (0,), ((block,),))
 
 
+def without_first(stack: Stack) -> Stack:
+    """Nobody looks at the first token and at two others; some rows have nothing left."""
+    return sinks.without(stack, np.isin(np.arange(len(stack.keys)), [0, 3, 5]))
+
+
 COUNT = len(language_tokens())
 PADDED = np.arange(COUNT) % 7 == 2
 STACKS = {
@@ -106,6 +111,8 @@ STACKS = {
     "windows": lambda: random_two_stream_trace().stacks["vision"],
     "windows of weights": lambda: random_stack(windows=3),
     "rows for some": lambda: decoder_trace().stacks["language<-vision"],
+    "sinks of weights left out": lambda: without_first(random_stack()),
+    "sinks left out": lambda: without_first(masked(Mask("causal"))),
     "across": lambda: random_two_stream_trace().stacks["language<-vision"],
 }
 

@@ -51,6 +51,10 @@ def test_a_link_is_followed(app):
         ("head", "0"),
         ("head", "<script>"),
         ("tokens", "999,0,x"),
+        ("tokens", "1-999999999999,5-2,-3,1-2-3"),
+        ("keys", "1-999999999999"),
+        ("position", "upside down"),
+        ("picture_view", "<script>"),
         ("direction", "sideways"),
         ("statistic", "no such thing"),
         ("view", "upside down"),
@@ -142,3 +146,12 @@ def test_the_question_survives_a_look_at_other_kinds_of_picture(app):
         assert not app.exception
         if app.sidebar.text_input:
             assert app.sidebar.text_input(key="question").value == "what color is the star?"
+
+
+def test_a_run_of_pinned_tokens_is_a_range_in_the_address(app):
+    """A whole area of patches fits, in the order in which they were pinned."""
+    app.query_params["tokens"] = "9,3-6,1"
+    app.run()
+
+    assert app.session_state["selection"]["tokens"] == (8, 2, 3, 4, 5, 0)
+    assert app.query_params["tokens"] == "9,3-6,1"

@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from vl_core.arrays import AllowedKeys
@@ -58,17 +58,34 @@ class LiveMask:
         if self.bias is not None:
             shared = len(self.bias) == 1
             scores += self.bias[slice(None) if shared else heads, queries, keys]
-        if self.allowed is None:
-            return scores
-        is_hidden = ~self.allowed[queries, keys]
-        columns = is_hidden.any(dim=0).nonzero()
-        if not len(columns):
-            return scores
-        # Most columns of a causal mask hide nothing; adding is faster than filling.
-        some = slice(int(columns[0]), int(columns[-1]) + 1)
-        hiding = torch.zeros_like(is_hidden[:, some], dtype=scores.dtype)
-        scores[..., some] += hiding.masked_fill_(is_hidden[:, some], -torch.inf)
+        if self.allowed is not None:
+            some = self._hidden_among(queries, keys, self.allowed.shape[1])
+            is_hidden = ~self.allowed[queries, keys][:, some]
+            hiding = torch.zeros_like(is_hidden, dtype=scores.dtype)
+            # Adding is faster than filling.
+            scores[..., some].add_(hiding.masked_fill_(is_hidden, -torch.inf))
         return scores
+
+    def _hidden_among(self, queries: slice, keys: slice, n_keys: int) -> slice:
+        """From the first to the last of these keys that is hidden from any of these queries.
+
+        Most columns of a causal mask hide nothing from the queries of a block.
+        """
+        firsts, ends = self._hidden_edges[:, queries]
+        start, stop, _ = keys.indices(n_keys)
+        first, end = np.clip((firsts.min(), ends.max()), start, stop) - start
+        return slice(int(first), int(end))
+
+    @cached_property
+    def _hidden_edges(self) -> Int[np.ndarray, "2 query"]:
+        """For each query its first hidden key and one past the last; where none is, n and 0."""
+        if self.allowed is None:
+            return np.zeros((2, 0), int)
+        is_hidden, n_keys = ~self.allowed, self.allowed.shape[1]
+        hides = is_hidden.any(dim=1)
+        firsts = is_hidden.byte().argmax(dim=1).where(hides, n_keys)
+        ends = (n_keys - is_hidden.flip(1).byte().argmax(dim=1)).where(hides, 0)
+        return torch.stack([firsts, ends]).cpu().numpy()
 
     @cached_property
     def may_hide_all(self) -> bool:

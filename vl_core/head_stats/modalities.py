@@ -44,7 +44,7 @@ def without_self(block: RowBlock) -> "torch.Tensor":
     Their mass on other patches; how many of them look anywhere; how many allowed pairs of
     different patches there are.
     """
-    image, left = block.mass_elsewhere("image"), block.mass_elsewhere("any")
+    image, left = block.weight_elsewhere("image"), block.weight_elsewhere("any")
     shares = image / left.masked_fill(left == 0, 1)
     looks = (left > 0).to(left.dtype)
     chosen, pairs = block.rows.other_patches

@@ -65,22 +65,25 @@ class Pass:
         # Many statistics are read off the same totals.
         partials = ((statistic.partial, variant) for statistic, variant in self._wanted)
         self._partials = list(dict.fromkeys(partials))
-        self._totals: dict[int, list[Totals]] = {}
+        self._totals: dict[int, Totals] = {}
+        self._widths: list[int] = []
 
     def add(self, layer: int, source: RowSource) -> None:
         """Take in one evaluation of a layer; layers may come in any order."""
         for heads, block in _blocks(source, self._rows):
-            parts = _computed(block, self._partials)
+            blocks = {True: block, False: block.without_specials}
+            parts = [partial(blocks[variant]) for partial, variant in self._partials]
+            self._widths = [part.shape[1] for part in parts]
+            # One transfer for all of them: on an accelerator each would wait for the device.
+            totals = side_by_side(parts).cpu().double().numpy()
             if layer not in self._totals:
-                shapes = [(source.n_heads, part.shape[1]) for part in parts]
-                self._totals[layer] = [np.zeros(shape) for shape in shapes]
-            for total, part in zip(self._totals[layer], parts, strict=True):
-                total[heads] += part
+                self._totals[layer] = np.zeros((source.n_heads, totals.shape[1]))
+            self._totals[layer][heads] += totals
 
     def finished(self) -> dict[str, HeadMap]:
         """Each statistic, layer x head, under its stored key; layers in the order of numbers."""
         layers = [self._totals[layer] for layer in sorted(self._totals)]
-        together = [np.concatenate(of_one) for of_one in zip(*layers, strict=True)]
+        together = np.split(np.concatenate(layers), np.cumsum(self._widths)[:-1], axis=1)
         totals = dict(zip(self._partials, together, strict=True))
         return {
             stored_key(statistic.key, with_specials=variant): np.asarray(
@@ -96,15 +99,6 @@ def measured(layers: Iterable[Iterable[RowSource]], running: Pass) -> dict[str, 
         for source in sources:
             running.add(layer, source)
     return running.finished()
-
-
-def _computed(block: RowBlock, wanted: Sequence[tuple[Partial, bool]]) -> list[Totals]:
-    blocks = {True: block, False: block.without_specials}
-    parts = [partial(blocks[with_specials]) for partial, with_specials in wanted]
-    widths = [part.shape[1] for part in parts]
-    # One transfer for all of them: on an accelerator each would wait for the device.
-    together = side_by_side(parts).cpu().double().numpy()
-    return np.split(together, np.cumsum(widths)[:-1], axis=1)
 
 
 def _blocks(source: RowSource, known: KnownRows) -> Iterator[tuple[slice, RowBlock]]:

@@ -67,16 +67,16 @@ class RowBlock:
         return self._share(self._totals, self._left)
 
     @cached_property
-    def _masses_elsewhere(self) -> "torch.Tensor":
-        return self._share(self.rows.by_kind(self.sums.elsewhere), self._left)
+    def _elsewhere(self) -> "torch.Tensor":
+        return self.rows.by_kind(self.sums.elsewhere)
 
     def mass(self, kind: str) -> "torch.Tensor":
         """Head x row: the share of each query's attention on keys of this kind."""
         return self._masses[KINDS.index(kind)]
 
-    def mass_elsewhere(self, kind: str) -> "torch.Tensor":
-        """Head x row: the weight on keys of this kind other than the query itself."""
-        return self._masses_elsewhere[KINDS.index(kind)]
+    def weight_elsewhere(self, kind: str) -> "torch.Tensor":
+        """Head x row: the weight on keys of this kind other than the query itself, undivided."""
+        return self._elsewhere[KINDS.index(kind)]
 
     def weights_at(self, rows: "torch.Tensor", keys: "torch.Tensor") -> "torch.Tensor":
         """Head x pair: the weights between these rows and keys."""

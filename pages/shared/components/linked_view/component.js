@@ -1,6 +1,6 @@
 // The linked view: picture and words, and what any of them looks at, without asking the server.
 const DEBOUNCE = 150; // milliseconds before a change goes to Python
-const PATIENCE = 2000; // milliseconds before what is missing is asked for again
+const PATIENCE = 2000; // milliseconds in which nothing comes before what is missing is asked for
 const PICTURE_FILTERS = { dimmed: "saturate(0.45) brightness(0.7)", plain: "none", hidden: "opacity(0)" };
 const states = new WeakMap(); // by parent element: the export below runs anew with every message
 
@@ -126,13 +126,14 @@ function showLoading(state, isLoading) {
   watch(state);
 }
 
+function stopWaiting(state) {
+  clearTimeout(state.waiting);
+  state.waiting = null;
+}
+
 // Asks for what does not come: a run of the page may have been cut off before it was sent.
 function watch(state) {
-  if (!state.isLoading && !state.awaitsHeads) {
-    clearTimeout(state.waiting);
-    state.waiting = null;
-    return;
-  }
+  if (!state.isLoading && !state.awaitsHeads) return stopWaiting(state);
   state.waiting ??= setTimeout(() => {
     state.waiting = null;
     const wanted = state.tables ? wantedKeys(state) : [state.data.tokensKey];
@@ -189,10 +190,12 @@ function create(root) {
   listenToPointer(state);
   listenToChoices(state);
   state.onBlob = () => {
+    stopWaiting(state); // more may be on its way
     showPicture(state);
     if (!state.tables) build(state);
     if (state.isLoading) refresh(state);
     else if (state.awaitsHeads) drawThumbnails(state);
+    watch(state);
   };
   bus.target.addEventListener("blob", state.onBlob);
   state.resized = new ResizeObserver(() => fitCanvas(state));
@@ -232,7 +235,7 @@ export default function ({ data, parentElement: root, setStateValue, setTriggerV
   refresh(state);
   return () => {
     stop(state);
-    clearTimeout(state.waiting);
+    stopWaiting(state);
     clearTimeout(state.commit);
     state.resized.disconnect();
     bus.target.removeEventListener("blob", state.onBlob);

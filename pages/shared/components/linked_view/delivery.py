@@ -16,8 +16,9 @@ import numpy as np
 
 from pages.shared.selection import Selection
 from vl_core import wire
-from vl_core.token_attention import asking, profiles
-from vl_core.trace import Stack
+from vl_core.structure import looking_queries
+from vl_core.token_attention import asking, has_place, profiles
+from vl_core.trace import Stack, TokenTable
 
 WHOLE_BYTES = 10 * 2**20  # of all layers
 LAYER_BYTES = 12 * 2**20  # of one layer: that of a model of 7 billion weights at 640 tokens
@@ -34,14 +35,24 @@ def is_whole(stack: Stack) -> bool:
 def shown_tokens(stack: Stack, selection: Selection) -> tuple[int, ...]:
     """The tokens whose attention is on show: those pinned, or all words, or all there are.
 
-    They are queries, or, if it is asked what another stream's tokens are looked at by, keys.
+    They are queries, or, if it is asked what another stream's tokens are looked at by, keys. To all
+    keys together everybody gives the same share: there, the one in the middle stands for them.
     """
     is_row = selection.direction == "looks_at"
     is_query = is_row or stack.is_self_attention
     tokens = stack.queries if is_query else stack.keys
     pinned = selection.tokens if is_query else selection.keys
-    words = tokens.is_text if tokens.is_text.any() else ~tokens.is_padding
-    return pinned or tuple(np.flatnonzero(words).tolist())
+    words = np.flatnonzero(tokens.is_text).tolist()
+    everyone = _on_screen(stack, tokens)
+    return pinned or tuple(words or (everyone if is_row else [everyone[len(everyone) // 2]]))
+
+
+def _on_screen(stack: Stack, tokens: TokenTable) -> list[int]:
+    """All tokens but padding and, of the queries, patches that look at nothing."""
+    is_shown = ~tokens.is_padding
+    if tokens is stack.queries:
+        is_shown &= looking_queries(stack) | ~has_place(tokens)
+    return np.flatnonzero(is_shown).tolist()
 
 
 @dataclass(frozen=True)

@@ -60,12 +60,15 @@ function pinnedOf(state) {
   return state.selection[pinnedField(state)];
 }
 
-// What is pinned; where nothing is, all words together, or all there is.
+// What is pinned; where nothing is, all words together. Without words it is all there is; but of all
+// keys together everybody gives the same share, and so the one in the middle stands for them.
 function pinnedTokens(state) {
   const pinned = pinnedOf(state);
   if (pinned.length) return pinned;
   const { words, kinds } = asking(state);
-  return words.length ? words : kinds.flatMap((kind, token) => (kind === "padding" ? [] : [token]));
+  if (words.length) return words;
+  const all = kinds.flatMap((kind, token) => (kind === "padding" ? [] : [token]));
+  return state.selection.direction === "looks_at" ? all : [all[all.length >> 1]];
 }
 
 // The rows that stand for these tokens: of a generated one, the position that predicts it or its own.

@@ -214,7 +214,8 @@ class Painter {
     pen.textBaseline = "middle";
     const marks = this.named(view, lit);
     for (const mark of marks) this.measure(pen, mark);
-    const labels = this.labels.place(marks, view, this.widths, this.obstacles);
+    const wanted = new Set([...lit, view.hovered]);
+    const labels = this.labels.place(marks, view, this.widths, this.obstacles, wanted);
     for (const { mark, x, y } of labels) {
       const isLit = !lit.size || lit.has(mark) || mark === view.hovered;
       this.written(pen, shortened(this.map.texts[mark]), x, y, isLit ? 1 : 0.75);

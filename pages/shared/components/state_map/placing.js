@@ -2,6 +2,7 @@
 
 const MARGIN = { left: 20, right: 20, top: 38, bottom: 36 };
 const LABELLED = 80; // more words than this are named only when they are pointed at
+const CROWD = 40; // of more labels those are left out that would cover others
 
 // state x token x 2 in pixels: one scale for both axes, or distances would be bent.
 function pixels(map, width, height) {
@@ -76,19 +77,21 @@ class Labels {
     this.areMoving = false;
   }
 
-  // marks: most important first. Returns [{mark, x, y}] with x, y the label's left and middle.
-  place(marks, { spots, width, height }, widths, obstacles) {
+  // marks: most important first. wanted: those whose labels are never left out, as others are in a
+  // crowd where they would cover much. Returns [{mark, x, y}], x, y being the label's left and middle.
+  place(marks, { spots, width, height }, widths, obstacles, wanted) {
     const taken = marks.map((mark) => around(spots[2 * mark], spots[2 * mark + 1], 7));
     taken.push(...obstacles);
     this.areMoving = false;
     return marks.map((mark) => {
-      const side = this.best(mark, spots, widths.get(mark), taken, width, height);
+      const [side, cost] = this.best(mark, spots, widths.get(mark), taken, width, height);
       this.sides.set(mark, side);
+      if (marks.length > CROWD && !wanted.has(mark) && cost > 0.3 * LINE * widths.get(mark)) return null;
       const goal = shift(side, widths.get(mark));
       taken.push(box(spots, mark, goal, widths.get(mark)));
       const [dx, dy] = this.towards(mark, goal);
       return { mark, x: spots[2 * mark] + dx, y: spots[2 * mark + 1] + dy };
-    });
+    }).filter(Boolean);
   }
 
   towards(mark, goal) {
@@ -115,7 +118,7 @@ class Labels {
       if (cost < least - (side === last ? 0 : 20)) [least, chosen] = [cost, side];
       if (least === 0) break;
     }
-    return chosen;
+    return [chosen, least];
   }
 }
 

@@ -1,5 +1,4 @@
-// The picture with its patch grid, the question as tokens, the answer with its runners-up.
-const SVG = "http://www.w3.org/2000/svg";
+// The picture with its patch grid, the text as tokens, and what the model makes of them.
 
 function element(name, className, text) {
   const node = document.createElement(name);
@@ -8,17 +7,21 @@ function element(name, className, text) {
   return node;
 }
 
-function drawGrid(svg, data) {
-  svg.setAttribute("viewBox", `0 0 ${data.size[0]} ${data.size[1]}`);
-  const boxes = data.boxes.map(([left, top, right, bottom]) => {
-    const rect = document.createElementNS(SVG, "rect");
-    rect.setAttribute("x", left);
-    rect.setAttribute("y", top);
-    rect.setAttribute("width", right - left);
-    rect.setAttribute("height", bottom - top);
-    return rect;
-  });
-  svg.replaceChildren(...boxes);
+// One path for all patches: thousands of shapes would keep the page from scrolling smoothly.
+function drawGrid(svg, { size, boxes }) {
+  if (!size) return svg.firstElementChild.setAttribute("d", "");
+  svg.setAttribute("viewBox", `0 0 ${size[0]} ${size[1]}`);
+  const all =
+    boxes.each ?? boxes.rows.flatMap(([top, bottom]) => boxes.columns.map(([left, right]) => [left, top, right, bottom]));
+  const shapes = all.map(([left, top, right, bottom]) => `M${left} ${top}H${right}V${bottom}H${left}Z`);
+  svg.firstElementChild.setAttribute("d", shapes.join(""));
+  svg.style.setProperty("--grid", Math.min(0.36, 5 / Math.sqrt(shapes.length))); // a fine grid is fainter
+}
+
+function chip({ text, kind, unknown, title }) {
+  const node = element("span", `token ${kind}${unknown ? " unknown" : ""}`, text);
+  node.title = title;
+  return node;
 }
 
 function answer({ text, share, said }) {
@@ -31,20 +34,30 @@ function answer({ text, share, said }) {
   return item;
 }
 
+// A generated token with its probability below it: as a number, and as the length of a line.
+function spoken({ text, share, said }) {
+  const item = element("li", "");
+  const bar = element("div", "bar");
+  bar.style.width = `${100 * share}%`;
+  item.append(element("span", "name", text.trim() || "␣"), bar, element("span", "share", said));
+  item.title = `“${text}”: ${said}`;
+  return item;
+}
+
 export default function ({ data, parentElement: root }) {
   const find = (selector) => root.querySelector(selector);
   const image = find("img");
-  if (image.src !== data.picture) image.src = data.picture;
+  find(".picture").hidden = !data.picture;
+  if (data.picture && image.src !== data.picture) image.src = data.picture;
   image.alt = data.alt;
   drawGrid(find("svg"), data);
-  find(".instead").textContent = data.instead;
+  for (const name of ["instead", "doubt", "whole", "truth", "read", "title"]) {
+    find(`.${name}`).textContent = data[name];
+  }
   find("figcaption").textContent = data.caption;
-  find(".tokens").replaceChildren(...data.tokens.map((token) => {
-    const chip = element("span", `token ${token.kind}${token.unknown ? " unknown" : ""}`, token.text);
-    chip.title = token.title;
-    return chip;
-  }));
-  find(".doubt").textContent = data.doubt;
-  find(".answers").replaceChildren(...data.answers.map(answer));
-  find(".truth").textContent = data.truth;
+  find(".about").textContent = data.note;
+  const rest = data.more ? [element("span", "more", data.more)] : [];
+  find(".tokens").replaceChildren(...data.tokens.map(chip), ...rest);
+  find(".answers").classList.toggle("in-line", data.inLine);
+  find(".answers").replaceChildren(...data.answers.map(data.inLine ? spoken : answer));
 }

@@ -1,0 +1,193 @@
+"""Loading models for all visitors: in the background, within limits, and gone when they go."""
+
+import gc
+import threading
+import weakref
+
+import pytest
+from transformers import ViltForQuestionAnswering
+
+from pages.shared import models
+from pages.shared.background import Job
+from tests.builders import random_picture
+from tests.families import test_llava, test_vilt
+from tests.pages.serving import PATIENCE, forget_all, wait
+from vl_core.errors import ModelError
+from vl_core.example import Example
+
+ROOM_FOR_ONE = 1.7  # times the smaller checkpoint: enough for the larger one, not for both
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """Two tiny checkpoints, of two architectures."""
+    saved = tmp_path_factory.mktemp("models")
+    test_vilt.save(saved / "vilt", ViltForQuestionAnswering)
+    test_llava.save(saved / "llava")
+    return {name: str(saved / name) for name in ("vilt", "llava")}
+
+
+@pytest.fixture(autouse=True)
+def own(monkeypatch):
+    """A server whose owner allows folders; a way to settle more."""
+    monkeypatch.setenv("VLINTERPRET_FOLDERS", "1")
+    forget_all()
+    yield lambda name, value: monkeypatch.setenv(f"VLINTERPRET_{name}", value)
+    forget_all()
+
+
+def load(name):
+    """Load a model and wait for it; the problem, if there is one."""
+    models.load(name)
+    wait(name)
+    job = models.loading(name)
+    return None if job is None else job.problem
+
+
+def test_a_model_is_there_for_all_once_it_is_loaded(folders):
+    """Until then it is not, and asking for it loads nothing."""
+    name = folders["vilt"]
+    with pytest.raises(ModelError, match="not loaded on this server"):
+        models.model(name)
+
+    assert load(name) is None
+    assert models.is_ready(name)
+    assert models.loaded() == [name]
+    assert models.model(name).trace(Example(random_picture(), "what color?")).prediction.top
+
+
+def test_visitors_who_ask_together_share_one_load(folders, monkeypatch):
+    """The second one waits for the first one's."""
+    reads, read = [], models._read
+    monkeypatch.setattr(models, "_read", lambda *how: reads.append(how) or read(*how))
+    for _ in range(3):
+        models.load(folders["vilt"])
+    wait(folders["vilt"])
+    models.load(folders["vilt"])
+
+    assert len(reads) == 1
+
+
+def test_a_model_that_leaves_is_gone_from_memory(folders, own):
+    """Not only from the list: nothing holds its weights any more, however long it was frozen."""
+    assert load(folders["vilt"]) is None
+    first = models.model(folders["vilt"])
+    first.trace(Example(random_picture(), "what color?"))
+    object.__setattr__(first.family.model, "head", first.family.model)  # as some refer to parts
+    gc.collect()
+    gc.freeze()
+    weights = weakref.ref(first.family.model)
+    own("MODELS_GB", str(ROOM_FOR_ONE * first.n_bytes / 1e9))
+    del first
+    assert weights() is not None
+
+    assert load(folders["llava"]) is None
+
+    assert models.loaded() == [folders["llava"]]
+    assert weights() is None
+
+
+def test_a_model_that_leaves_ends_its_run_first(folders, own):
+    """The new one is read only when the memory is free."""
+    assert load(folders["vilt"]) is None
+    running = models.model(folders["vilt"])
+    own("MODELS_GB", str(ROOM_FOR_ONE * running.n_bytes / 1e9))
+
+    models.load(folders["llava"])
+    job = models._jobs()[folders["llava"]]
+    while job.sentence != models.LEAVING:
+        job.thread.join(0.01)
+        assert not job.is_done
+    assert not models.is_ready(folders["llava"])
+    del running
+    wait(folders["llava"])
+
+    assert models.is_ready(folders["llava"])
+
+
+def test_where_there_is_room_nobody_leaves(folders):
+    """By default half of the memory."""
+    assert load(folders["vilt"]) is None
+    assert load(folders["llava"]) is None
+
+    assert models.loaded() == [folders["vilt"], folders["llava"]]
+
+
+def test_a_model_larger_than_the_owner_allows_is_refused_and_drives_out_none(folders, own):
+    """The sentence has both sizes."""
+    assert load(folders["vilt"]) is None
+    own("MODELS_GB", "0.0001")
+
+    assert "the owner of this server allows 100 kB for models" in load(folders["llava"])
+    assert models.loaded() == [folders["vilt"]]
+
+
+def test_a_damaged_checkpoint_is_told_by_the_name_it_was_asked_for(folders, tmp_path):
+    """What cannot be read is a problem of this model, not of the server."""
+    (tmp_path / "config.json").write_text('{"model_type": "vilt"}')
+
+    assert "neither model.safetensors nor" in load(str(tmp_path))
+    assert load(folders["vilt"]) is None
+
+
+def test_a_problem_can_be_cured_and_tried_again(folders, tmp_path):
+    """The second try counts."""
+    place = tmp_path / "later"
+    assert "is neither a folder with a config.json nor a model" in load(str(place))
+    test_vilt.save(place, ViltForQuestionAnswering)
+
+    assert load(str(place)) is None
+    assert models.is_ready(str(place))
+
+
+def test_only_so_many_are_on_their_way_at_once(folders, monkeypatch):
+    """Who may load any model must not load all; and the sentence says so."""
+    may_go_on = threading.Event()
+    monkeypatch.setattr(models, "_found", lambda *_: may_go_on.wait(PATIENCE) and None)
+    for number in range(models.AT_ONCE):
+        models.load(f"someone/model-{number}")
+
+    problem = load("someone/one-too-many")
+    may_go_on.set()
+    for number in range(models.AT_ONCE):
+        wait(f"someone/model-{number}")
+
+    assert f"{models.AT_ONCE} models are being loaded already" in problem
+
+
+def test_failures_are_not_remembered_for_ever(monkeypatch):
+    """The latest can be told; names that anybody may type do not fill the memory."""
+    for number in range(models.REMEMBERED + 5):
+        models.load(f"not a name {number}")
+        wait(f"not a name {number}")
+    models.load("not a name either")
+    wait("not a name either")
+
+    assert len(models._jobs()) <= models.REMEMBERED + 1
+    assert models.loading("not a name 0") is None
+    assert "not a name either" in models.loading("not a name either").problem
+
+
+def test_loading_blocks_neither_the_embedded_model_nor_computations(monkeypatch):
+    """However long a download takes, and however long weights are read."""
+    may_go_on, is_reading = threading.Event(), threading.Event()
+
+    def slow(*_):
+        is_reading.set()
+        may_go_on.wait(PATIENCE)
+        raise ModelError("It was only a test.")
+
+    monkeypatch.setattr(models, "_found", lambda *_: None)
+    monkeypatch.setattr(models, "_make_room", slow)
+    models.load("someone/slow")
+    assert is_reading.wait(PATIENCE)
+
+    computed = Job(lambda _: 6 * 7)
+    computed.thread.join(PATIENCE)
+    answer = models.model("embedded").trace(Example(random_picture(), "what color is this?"))
+    is_waiting = not models._jobs()["someone/slow"].is_done
+    may_go_on.set()
+
+    assert is_waiting
+    assert computed.result == 42
+    assert answer.prediction.top
