@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.shared import attention_matrices, frame, neutral_prompt, selection, session, sinks
-from pages.shared.attention_files import offers_position, place, take_away
+from pages.shared.attention_files import asking_positions, offers_position, place, take_away
 from pages.shared.components.linked_view import is_whole, linked_view
 from pages.shared.layout import escaped, heading, how_to_read
 from pages.shared.selection import Selection
@@ -80,7 +80,9 @@ def draw(trace: Trace, whole: Stack, chosen: Selection) -> None:
     linked_view(
         session.trace_id(), trace.example, stack, chosen, keep, offers_position=has_positions
     )
-    sinks.of_rows(shown, layer, chosen.head, chosen.tokens, chosen.direction)
+    # Of a word of the answer it is the row on show that counts, and not always the word's own.
+    rows = asking_positions(whole, chosen)
+    sinks.of_rows(shown, layer, chosen.head, rows, chosen.direction)
     take_away(trace.example, stack, chosen, layer)
     how_to_read(HOW_TO_READ + PRECISION[is_whole(stack)] + POSITIONS * has_positions)
     where = place(stack, layer, chosen.head)

@@ -58,4 +58,4 @@ def _state(name: str) -> str:
     if checkpoints.is_cached(name):
         return "in the cache"
     known = entry(name)
-    return "gated" if known and known.is_gated else "to be downloaded"
+    return "gated" if known and known.is_gated else "to download"

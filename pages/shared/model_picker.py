@@ -20,23 +20,25 @@ MEANWHILE = "It is loaded for everybody. What is on show stays, and other models
 
 
 def draw() -> None:
-    """The field; below it, unless the model is ready, what it takes and the way to load it."""
-    st.selectbox(
-        "Model",
-        _offered(),
-        format_func=_title,
-        key="model",
-        accept_new_options=not settings.models(),
-        filter_mode="contains",
-        on_change=_tidy,
-        help=LISTED if settings.models() else ANY + FOLDERS * settings.allows_folders(),
-    )
-    if not models.is_ready(chosen()):
-        _offer_to_load(chosen())
-    if model_list.listed() and st.button(
-        "Compare models", icon=":material/list:", type="tertiary", key="compare_models"
-    ):
-        model_list.show()
+    """The field, what the chosen model is and takes, and the way to load it."""
+    with st.container(gap="xsmall"):
+        st.selectbox(
+            "Model",
+            _offered(),
+            format_func=_title,
+            key="model",
+            accept_new_options=not settings.models(),
+            filter_mode="contains",
+            on_change=_tidy,
+            help=LISTED if settings.models() else ANY + FOLDERS * settings.allows_folders(),
+        )
+        name = chosen()
+        if not models.is_ready(name):
+            _offer_to_load(name)
+        elif name != EMBEDDED_NAME:
+            st.caption(f"**{escaped(name)}** is loaded.")
+        if st.button("Compare models", icon=":material/list:", type="tertiary", key="compare"):
+            model_list.show()
 
 
 def fill_in(name: str) -> None:
@@ -96,10 +98,10 @@ def _offer_to_load(name: str) -> None:
 def _described(name: str) -> str:
     """What it answers and takes, and whether it must be fetched, as Markdown."""
     if settings.is_folder(name):
-        return f"The checkpoint in the folder {escaped(name)}."
-    parts = []
+        return f"The checkpoint in the folder **{escaped(name)}**."
+    parts = [f"**{escaped(name)}**  \n"]
     if entry := model_list.entry(name):
-        parts += [f"**{escaped(name)}**  \nAnswers: {entry.answers}.", _memory(entry)]
+        parts += [f"Answers: {entry.answers}.", _memory(entry)]
     is_here = checkpoints.is_cached(name)
     parts.append("In the local cache." if is_here else "Not in the local cache: it is downloaded.")
     if entry and entry.is_gated:

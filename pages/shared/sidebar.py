@@ -38,6 +38,8 @@ def draw() -> None:
             width="stretch",
             on_change=_suggest_question,
         )
+        if source != "upload" and models.feature_width(_model()) is not None:
+            st.info("This model reads a detector's regions. Choose *Upload* to bring some.")
         {"gallery": _gallery, "scene": _scene, "upload": _upload}[source]()
         st.caption(_privacy())
 
@@ -211,6 +213,8 @@ def _question(chosen: Request, upload: Upload | None, *, has_picture: bool = Tru
         kept.tell(asked, upload)
     if is_asked:
         _note(asked, upload)
+    elif is_ready and asked.model != session.wanted().model:
+        st.caption("On show is still what another model did; *Analyse* asks this one.")
     return asked
 
 

@@ -19,7 +19,7 @@ from vl_core.trace import Stack, Trace
 
 SHOWN, LEFT_OUT = "shown", "left out"
 MODES = {SHOWN: "Shown", LEFT_OUT: "Left out"}
-MOST_WEIGHTS = 2**31  # gone through without being asked to: some ten seconds
+MOST_WEIGHTS = 2**26  # gone through without being asked to: some seconds
 NAMED = 4  # sinks that a sentence lists
 LEFT = "Each row is divided by what is left of it; one with nothing left is missing."
 

@@ -97,7 +97,7 @@ def test_an_upload_stays_private_with_something_in_its_place():
     wanted = Request("embedded", "upload", requests.digest(content), "what?", BLANK)
 
     assert wanted.is_private
-    assert requests.example(wanted, content).size == random_picture().size
+    assert requests.example(wanted, requests.Upload(content)).size == random_picture().size
     with pytest.raises(ImageError, match="only its owner"):
         requests.example(wanted, None)
 

@@ -95,8 +95,10 @@ def test_a_model_of_the_list_is_loaded_asked_and_seen_on_all_pages(hub):
 
     assert is_ready(app)
     assert on_show(app) == (OPENED.model, OPENED.name)
+    assert "On show is still what another model did" in said(app.sidebar)
     analyse(app)
     assert on_show(app) == (VILT, OPENED.name)
+    assert "On show is still" not in said(app.sidebar)
     assert_sound(app)
     assert checkpoints.is_cached(VILT)
 
@@ -242,7 +244,7 @@ def test_a_folder_is_opened_where_the_owner_allows_it(folders, monkeypatch):
     name = str(folders / "vilt")
     app = visitor().run()
     choose(app, name)
-    assert f"The checkpoint in the folder {name}." in said(app.sidebar)
+    assert f"The checkpoint in the folder **{name}**." in said(app.sidebar)
     load(app, name)
     analyse(app)
 
@@ -356,7 +358,7 @@ def test_all_models_can_be_compared(hub):
     """One row each: what it answers, how large it is, what it takes, whether it is here."""
     app = visitor().run()
     load(app, VILT)
-    app.sidebar.button(key="compare_models").click().run()
+    app.sidebar.button(key="compare").click().run()
 
     assert not app.exception
     table = app.dataframe[0].value.set_index("Name")

@@ -113,6 +113,7 @@ class StateMap {
   furnish() {
     const { map } = this;
     this.find(".layer").max = map.nStates - 1;
+    this.find(".play").hidden = this.find(".layers").hidden = map.nStates < 2;
     ticks(this.find(".ticks"), map);
     legend(this.find(".legend"), map);
     wordButtons(this.find(".words"), map);
