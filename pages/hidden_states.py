@@ -7,13 +7,13 @@ import streamlit as st
 
 from pages.shared import frame, layout, selection, session
 from pages.shared.components import blob_store
-from pages.shared.components.state_map import StatePicture, encoded, state_map
+from pages.shared.components.state_map import Nearest, StatePicture, encoded, state_map
 from pages.shared.projections import FITS, METHODS, Projected, projected
 from pages.shared.selection import Selection
 from pages.shared.shown_states import ShownStates
 from pages.shared.stack_names import own_stack
 from vl_core.figures import states as figures
-from vl_core.neighbours import MIXING_TOKENS, modality_gap
+from vl_core.neighbours import MIXING_TOKENS, ModalityGap, modality_gap
 from vl_core.trace import Stream, Trace, TracedExample
 
 if TYPE_CHECKING:
@@ -44,6 +44,10 @@ top, fifth from the left.
   tokens' root mean square distance from their own centre.
 """
 MOST_ROWS, SCROLLED = 16, 560  # rows of the table of neighbours; pixels in which more scroll
+NOT_KEPT = (
+    "No hidden states were kept: they did not fit the memory allowed for one analysis. Choose a "
+    "smaller picture, or allow more memory."
+)
 TOO_LARGE = (
     "They are too many for one file made by this server. In a notebook, trace.streams has them: "
     "vl_core.load(model).trace(example)."
@@ -78,17 +82,17 @@ def further_marks(kinds: tuple[str, ...]) -> str:
     return "".join(sentence for kind, sentence in said.items() if kind in kinds)
 
 
-def chosen_stream(trace: Trace, chosen: Selection) -> Stream:
+def chosen_stream(trace: Trace, chosen: Selection) -> Stream | None:
     """The stream whose states are shown; a chooser where several have some.
 
-    That of the stack that is selected everywhere, if its states were kept. Ends the page where
-    none were kept at all.
+    That of the stack that is selected everywhere, if its states were kept. None where none were
+    kept at all, which is said.
     """
     kept = [name for name, stream in trace.streams.items() if len(stream.scales)]
     wanted = trace.stacks[chosen.stack].query_stream
     if not kept:
-        st.info("This trace keeps no hidden states.", icon=":material/info:")
-        st.stop()
+        st.info(NOT_KEPT, icon=":material/info:")
+        return None
     if wanted not in kept:
         st.info(
             f"No hidden states were kept of the stream “{layout.escaped(wanted)}”; "
@@ -162,50 +166,36 @@ def exported(shown: ShownStates, made: Projected, state: int) -> "go.Figure":
     return figure.update_layout(frame.layout).update_layout(sliders=[{"active": state}])
 
 
-layout.heading(
-    "Where do words and patches lie, layer by layer?",
-    "Every mark is a word or a patch, placed by its hidden state. Play moves them from the "
-    "embeddings through all layers; click a mark to follow it.",
-)
-chosen = selection.current()
-trace = session.trace()
-stream = chosen_stream(trace, chosen)
-shown = ShownStates(stream)
-is_own = trace.stacks[chosen.stack].query_stream == stream.name
-tokens, state = (chosen.tokens, chosen.state) if is_own else ((), 0)
-
-with st.container(horizontal=True, gap="small"):
-    choice("projection", "Projection", METHODS, chosen.projection)
-    choice("fit", "Fitted to", FITS, chosen.fit)
-made = projected(shown, chosen.projection, chosen.fit)
-st.caption(made.sentence)
-
-selected = np.flatnonzero(np.isin(shown.positions, tokens[-1:])).tolist()
-near = None
-if selected:
-    mark = selected[0]
-    near = session.remembered((stream.name, "nearest", mark), lambda: shown.nearest_to(mark))
-name = f"states/{stream.name}/{made.method}/{made.fit}"
-state_map(
-    f"{session.trace_id()}/{name}",
-    tokens,
-    state,
-    lambda tokens, state: select(trace, stream, tokens, state),
-    None if shown.lists_all_neighbours else near,
-)
-blob_store.deliver(session.trace_id(), {name: lambda: blob(shown, made, trace.example)})
-
-st.subheader("How far apart are words and patches?", anchor=False)
-with st.spinner("Measuring the distances in the full space"):
-    gap = session.remembered(
-        (stream.name, "gap"), lambda: modality_gap(shown.states, shown.is_text, shown.is_image)
+def nearest(shown: ShownStates, tokens: tuple[int, ...]) -> Nearest | None:
+    """What lies nearest to the token that was chosen last, if there is one on the map."""
+    chosen = np.flatnonzero(np.isin(shown.positions, tokens[-1:])).tolist()
+    if not chosen:
+        return None
+    return session.remembered(
+        (shown.stream.name, "nearest", chosen[0]), lambda: shown.nearest_to(chosen[0])
     )
-if np.isfinite(gap.silhouette).any():
-    gap_figure = figures.modality_gap(gap.silhouette, gap.mixing, gap.distance, state)
-    st.plotly_chart(gap_figure, key="modality_gap", config={"displayModeBar": False})
-else:
-    st.caption("This stream has not both words and patches that differ, so there is no distance.")
-if near is not None:
+
+
+def draw_gap(shown: ShownStates, state: int) -> ModalityGap:
+    """How far words and patches lie apart after each layer."""
+    st.subheader("How far apart are words and patches?", anchor=False)
+    with st.spinner("Measuring the distances in the full space"):
+        gap = session.remembered(
+            (shown.stream.name, "gap"),
+            lambda: modality_gap(shown.states, shown.is_text, shown.is_image),
+        )
+    if np.isfinite(gap.silhouette).any():
+        figure = figures.modality_gap(gap.silhouette, gap.mixing, gap.distance, state)
+        st.plotly_chart(figure, key="modality_gap", config={"displayModeBar": False})
+    else:
+        st.caption(
+            "This stream has not both words and patches that differ, so there is no distance."
+        )
+    return gap
+
+
+def draw_neighbours(shown: ShownStates, near: Nearest) -> None:
+    """The nearest words and patches of a mark, after each layer."""
     st.subheader(f"What lies nearest to {layout.escaped(shown.name(near.mark))}?", anchor=False)
     # Not as a dataframe, whose cells do not wrap: on a small screen they would be cut off.
     with st.container(height=SCROLLED if len(shown.names) > MOST_ROWS else "content", border=False):
@@ -217,15 +207,58 @@ if near is not None:
             hide_index=True,
         )
 
-layout.how_to_read(HOW.format(further=further_marks(shown.kinds), mixing=MIXING_TOKENS), CAUTION)
-with_states = st.toggle(
-    "Put the full hidden states into the NPZ file",
-    disabled=not shown.can_be_taken_whole,
-    help=None if shown.can_be_taken_whole else TOO_LARGE,
+
+def take_away(shown: ShownStates, made: Projected, gap: ModalityGap, state: int) -> None:
+    """The points and what was measured; the hidden states themselves if they fit a file."""
+    with_states = st.toggle(
+        "Put the full hidden states into the NPZ file",
+        disabled=not shown.can_be_taken_whole,
+        help=None if shown.can_be_taken_whole else TOO_LARGE,
+    )
+    layout.downloads(
+        "hidden_states",
+        csv=lambda: shown.points_csv(made.points),
+        npz=lambda: shown.arrays(made.points, gap, with_states=with_states),
+        figure=lambda: exported(shown, made, state),
+    )
+
+
+def draw(trace: Trace, stream: Stream, chosen: Selection) -> None:
+    """The map, the distances, the neighbours, and all of it to take away."""
+    shown = ShownStates(stream)
+    is_own = trace.stacks[chosen.stack].query_stream == stream.name
+    tokens, state = (chosen.tokens, chosen.state) if is_own else ((), 0)
+    with st.container(horizontal=True, gap="small"):
+        choice("projection", "Projection", METHODS, chosen.projection)
+        choice("fit", "Fitted to", FITS, chosen.fit)
+    made = projected(shown, chosen.projection, chosen.fit)
+    st.caption(made.sentence)
+    near = nearest(shown, tokens)
+    name = f"states/{stream.name}/{made.method}/{made.fit}"
+    state_map(
+        f"{session.trace_id()}/{name}",
+        tokens,
+        state,
+        lambda tokens, state: select(trace, stream, tokens, state),
+        None if shown.lists_all_neighbours else near,
+    )
+    blob_store.deliver(session.trace_id(), {name: lambda: blob(shown, made, trace.example)})
+    gap = draw_gap(shown, state)
+    if near is not None:
+        draw_neighbours(shown, near)
+    layout.how_to_read(
+        HOW.format(further=further_marks(shown.kinds), mixing=MIXING_TOKENS), CAUTION
+    )
+    take_away(shown, made, gap, state)
+
+
+layout.heading(
+    "Where do words and patches lie, layer by layer?",
+    "Every mark is a word or a patch, placed by its hidden state. Play moves them from the "
+    "embeddings through all layers; click a mark to follow it.",
 )
-layout.downloads(
-    "hidden_states",
-    csv=lambda: shown.points_csv(made.points),
-    npz=lambda: shown.arrays(made.points, gap, with_states=with_states),
-    figure=lambda: exported(shown, made, state),
-)
+chosen = selection.current()
+trace = session.trace()
+stream = chosen_stream(trace, chosen)
+if stream is not None:
+    draw(trace, stream, chosen)

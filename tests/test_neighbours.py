@@ -262,3 +262,60 @@ def test_the_gap_forms_no_table_of_all_pairs():
         assert tracemalloc.get_traced_memory()[1] < 40e6
     finally:
         tracemalloc.stop()
+
+
+def test_each_set_of_candidates_has_its_own_nearest():
+    """Words and patches at once are what each of them is alone."""
+    states = random_states()
+    asked = np.array([2, 9])
+
+    both = neighbours.nearest(states, asked, [IS_TEXT, IS_IMAGE], 3)
+
+    for found, candidates in zip(both, (IS_TEXT, IS_IMAGE), strict=True):
+        alone = nearest(states, asked, candidates, 3)
+        np.testing.assert_array_equal(found.tokens, alone.tokens)
+        np.testing.assert_array_equal(found.cosines, alone.cosines)
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_the_nearest_are_the_same_however_many_rows_are_formed(rows, monkeypatch):
+    """Blocks that do not divide the asked tokens give what all of them together give."""
+    states = random_states()
+    wanted = nearest(states, np.arange(TOKENS), IS_IMAGE, 4)
+    monkeypatch.setattr(neighbours, "ROWS", rows)
+
+    found = nearest(states, np.arange(TOKENS), IS_IMAGE, 4)
+
+    np.testing.assert_array_equal(found.tokens, wanted.tokens)
+    np.testing.assert_allclose(found.cosines, wanted.cosines, atol=1e-6)
+
+
+def test_the_mixing_of_many_tokens_is_that_of_a_sample(monkeypatch):
+    """Every other token is asked, and its neighbour sought among all."""
+    monkeypatch.setattr(neighbours, "MIXING_TOKENS", 6)
+    states = random_states(gap=1.0)
+    is_text = np.arange(TOKENS) < 4
+
+    found = modality_gap(states, is_text, ~is_text).mixing
+
+    everybody = np.ones(TOKENS, bool)
+    for state, vectors in enumerate(states.astype(float)):
+        asked = range(0, TOKENS, 2)
+        crossed = [is_text[plain_nearest(vectors, i, everybody)[0]] != is_text[i] for i in asked]
+        chances = [
+            np.mean([is_text[j] != is_text[i] for j in range(TOKENS) if j != i]) for i in asked
+        ]
+        assert found[state] == pytest.approx(np.mean(crossed) / np.mean(chances))
+
+
+def test_many_tokens_near_one_take_no_table_of_all_pairs():
+    """10,000 tokens: all pairs would take 400 MB in single precision."""
+    states = np.random.default_rng(0).normal(size=(2, 10_000, 16)).astype(np.float32)
+    tracemalloc.start()
+    try:
+        nearest(states, np.array([3]), np.arange(10_000) % 2 == 0, 5)
+        is_text = np.arange(10_000) < 60
+        modality_gap(states, is_text, ~is_text)
+        assert tracemalloc.get_traced_memory()[1] < 60e6
+    finally:
+        tracemalloc.stop()

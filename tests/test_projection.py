@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from threading import Event
@@ -10,8 +11,11 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from vl_core import neighbour_maps
 from vl_core.errors import ProjectionError
 from vl_core.projection import joint_pca, joint_share_shown, pca, share_shown, tsne, umap
+from vl_core.trace import Stream, TokenTable
+from vl_core.trace.unpacked import UnpackedStates
 
 STATES, TOKENS, WIDTH = 4, 9, 13
 MAPS = [umap, tsne]
@@ -368,3 +372,43 @@ def test_slow_libraries_are_imported_when_asked_for():
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert found.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("project", [pca, joint_pca, umap, tsne])
+def test_states_that_are_unpacked_one_by_one_are_placed_as_the_whole_is(project):
+    """Also where padding and others are left out."""
+    tokens = TokenTable.of(["a"] * TOKENS, ["text"] * TOKENS)
+    stream = Stream.of("encoder", tokens, random_states())
+    positions = np.array([0, 2, 3, 5, 6, 8])
+
+    found = project(UnpackedStates(stream, positions))
+
+    np.testing.assert_array_equal(found, project(stream.hidden_states[:, positions]))
+
+
+@pytest.mark.parametrize("project", [pca, joint_pca])
+def test_pca_forms_no_table_of_token_by_token_and_no_copy_of_all_states(project):
+    """12 states of 1500 tokens: either would take more than 9 MB, the states 18 MB."""
+    states = random_states(12, 1500, 256).astype(np.float32)
+    tracemalloc.start()
+    try:
+        project(states)
+        assert tracemalloc.get_traced_memory()[1] < 9e6
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("joint", [True, False])
+def test_a_map_of_very_many_points_is_fitted_to_a_sample(monkeypatch, joint):
+    """Two far groups stay two groups, also for the tokens that were not fitted."""
+    monkeypatch.setattr(neighbour_maps, "FITTED", 40)
+    monkeypatch.setattr(neighbour_maps, "FITTED_ALONE", 20)
+    states = clusters(tokens=60)
+
+    points = tsne(states, joint=joint)
+
+    is_first = np.arange(60) < 30
+    for state in points:
+        apart = distances(state)
+        np.fill_diagonal(apart, np.inf)
+        np.testing.assert_array_equal(is_first[apart.argmin(axis=1)], is_first)

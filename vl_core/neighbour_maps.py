@@ -106,7 +106,11 @@ def _kept_axes(vectors: Vectors) -> Basis:
     return principal_axes([vectors - vectors.mean(axis=0)], width, KEPT_DIMENSIONS)
 
 
-def _among(points: Reduced, fitted: Reduced, places: Map) -> Map:
+def _among(
+    points: Reduced,
+    fitted: Float32[np.ndarray, "fitted kept"],
+    places: Float32[np.ndarray, "fitted 2"],
+) -> Map:
     """Where points go: the mean of the fitted ones nearest to them, the nearer the heavier."""
     found = np.empty((len(points), 2), np.float32)
     squares = np.square(fitted).sum(axis=1)

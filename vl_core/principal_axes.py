@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from jaxtyping import Float32
 
-Vectors = Float32[np.ndarray, "point width"]
+Part = Float32[np.ndarray, "_ width"]  # some of the points, as many as there are
 Basis = Float32[np.ndarray, "width direction"]
 
 SEED = 0
@@ -18,7 +18,7 @@ TOLERANCE = 2e-4  # of the largest eigenvalue: what an axis may still be off
 DEPENDENT = 1e-5  # of its length: what is left of a direction that the others already span
 
 
-def principal_axes(parts: Iterable[Vectors], width: int, count: int) -> Basis:
+def principal_axes(parts: Iterable[Part], width: int, count: int) -> Basis:
     """Orthonormal axes of largest variance, the largest first: width x count.
 
     parts: points that are centred already, gone through several times. Always the same axes for

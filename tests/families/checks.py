@@ -162,7 +162,7 @@ class FamilyChecks:
 
     def test_all_pages_open_on_it(self, trace, monkeypatch):
         """With every stack chosen, no page has anything to complain of."""
-        shown = f"{type(self).__name__} {trace.prediction.kind}"
+        shown = f"{type(self).__module__} {type(self).__name__}"
         monkeypatch.setattr(session, "_shown", lambda: (shown, trace))
         app = AppTest.from_file(APP, default_timeout=120).run()
         for name in trace.stacks:

@@ -30,6 +30,20 @@ def test_the_least_recently_used_goes_first():
     assert (memo.peek("a"), memo.peek("b"), memo.peek("c")) == (1, None, 3)
 
 
+def test_large_results_are_kept_as_far_as_they_fit():
+    """Beyond so many bytes the oldest go, but never one of the last two: these are compared."""
+    memo = Memo(9, len, 10)
+    for key, size in (("a", 3), ("b", 4), ("c", 2), ("d", 5)):
+        memo.put(key, "x" * size)
+    assert [memo.peek(key) is not None for key in "abcd"] == [False, False, True, True]
+
+    memo.put("e", "x" * 100)
+    assert [memo.peek(key) is not None for key in "cde"] == [False, True, True]
+
+    memo.put("f", "x")
+    assert [memo.peek(key) is not None for key in "def"] == [False, True, True]
+
+
 def test_a_failure_is_not_remembered():
     """Whoever asks again after a failure gets a fresh attempt."""
     memo = Memo(2)

@@ -132,7 +132,8 @@ def test_what_an_analysis_keeps_is_told_before_it_runs(hub, monkeypatch):
     app.switch_page("pages/attention.py").run()
     assert "was not kept" in said(app.main)
     app.switch_page("pages/hidden_states.py").run()
-    assert "keeps no hidden states" in said(app.main)
+    assert "No hidden states were kept" in said(app.main)
+    assert app.query_params["model"] == LLAVA
 
 
 def test_while_it_loads_the_visitor_goes_on_with_another(hub, monkeypatch):

@@ -7,6 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from pages.shared import models, session
+from tests.checkpoints import save_kdvlp
+from tests.pages.serving import analyse, forget_all, load, visitor
+from vl_core import families
+
 ROOT = Path(__file__).parents[2]
 OWN = """
 from vl_core import head_stats
@@ -20,6 +25,16 @@ from vl_core import head_stats
 )
 def strongest_link(weights, stack):
     return weights.max()
+"""
+FAMILY = """
+from dataclasses import replace
+from vl_core import families
+from vl_core.families.kdvlp import family
+
+def load(path, options):
+    return replace(family.load(path, options), name="mine")
+
+families.register("mine", "my_family")
 """
 SCRIPT = """
 from streamlit.testing.v1 import AppTest
@@ -60,6 +75,29 @@ def test_a_statistic_of_ones_own_appears_on_the_heads_page(page):
     assert "errors:\n" in shown
     assert "Strongest link of all" in shown
     assert "statistic: strongest_link" in shown
+
+
+def test_a_family_of_ones_own_can_be_loaded_in_the_app(tmp_path, monkeypatch):
+    """Its module is imported before anything else, and a folder of its type is opened by it."""
+    (tmp_path / "my_family.py").write_text(FAMILY)
+    save_kdvlp(tmp_path / "checkpoint")
+    config = tmp_path / "checkpoint" / "config.json"
+    config.write_text(config.read_text().replace('"kdvlp"', '"mine"'))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(families, "FAMILIES", dict(families.FAMILIES))
+    monkeypatch.setenv("VLINTERPRET_FAMILIES", "my_family")
+    monkeypatch.setenv("VLINTERPRET_FOLDERS", "1")
+    session._own_modules.clear()
+    forget_all()
+
+    app = visitor().run()
+    load(app, str(tmp_path / "checkpoint"))
+    analyse(app)
+    assert not app.error
+    assert app.query_params["model"] == str(tmp_path / "checkpoint")
+    assert models.model(str(tmp_path / "checkpoint")).family.name == "mine"
+    session._own_modules.clear()
+    forget_all()
 
 
 def test_a_module_that_cannot_be_imported_is_named_in_one_sentence(page):

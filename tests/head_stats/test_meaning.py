@@ -1,0 +1,119 @@
+"""Whether a statistic means anything for a stack is told, and why not."""
+
+import numpy as np
+import pytest
+
+from tests.builders import random_stack, random_tokens, random_two_stream_trace
+from tests.decoders import decoder_trace
+from vl_core import head_stats
+from vl_core.example import Region
+from vl_core.head_stats.meaning import (
+    NEEDED,
+    telling_statistic,
+    why_missing,
+    why_undefined,
+    why_zero,
+)
+from vl_core.head_stats.own import OwnStatistic
+
+
+@pytest.fixture(scope="module")
+def decoder():
+    """Picture first, then words, causal; its tower; words that look at the tower."""
+    return decoder_trace().stacks
+
+
+@pytest.mark.parametrize("stack", ["language", "vision", "language<-vision"])
+def test_what_is_undefined_has_no_value_and_all_else_has(decoder, stack):
+    """Told by kinds and masks alone, it agrees with what is computed, statistic by statistic."""
+    shown = decoder[stack]
+    for statistic in head_stats.STATISTICS:
+        if statistic.key not in NEEDED:
+            continue
+        values = statistic.of(shown)
+        if why_undefined(statistic, shown):
+            assert np.isnan(values).all(), statistic.key
+        elif why_zero(statistic, shown):
+            assert not np.nan_to_num(values).any(), statistic.key
+        else:
+            assert (values > 0).all(), statistic.key
+
+
+def test_patches_cannot_look_at_words_that_come_later(decoder):
+    """The picture comes first and nobody looks ahead: said of that direction and of no other."""
+    shown = decoder["language"]
+
+    forbidden = {key for key in NEEDED if why_zero(head_stats.by_key(key), shown)}
+
+    assert forbidden == {f"image_to_text_{what}" for what in ("mass", "mean_weight", "lift")}
+    assert "no patch may look at any word" in why_zero(head_stats.IMAGE_TO_TEXT_MASS, shown)
+    assert "no patch may look" in why_missing(head_stats.IMAGE_TO_TEXT_LIFT, shown)
+
+
+def test_where_all_may_look_everywhere_nothing_is_forbidden():
+    """A model that looks both ways, and a causal one in which a word comes before the picture."""
+    for mask in ("full", "causal"):
+        stack = random_stack(queries=random_tokens(), mask=mask)
+        assert not why_zero(head_stats.IMAGE_TO_TEXT_MASS, stack)
+
+
+@pytest.mark.parametrize(
+    ("stack", "statistic"),
+    [
+        ("language", head_stats.TEXT_TO_IMAGE_MASS),
+        ("vision", head_stats.REACH),
+        ("language<-vision", head_stats.TEXT_TO_IMAGE_MASS),
+    ],
+)
+def test_what_tells_most_of_a_stack_has_values_in_it(decoder, stack, statistic):
+    """Words at the picture where there are both, else how far patches look."""
+    assert telling_statistic(decoder[stack]) is statistic
+    assert np.isfinite(statistic.of(decoder[stack])).all()
+
+
+def test_a_stack_of_words_alone_tells_most_by_its_entropy():
+    """Neither the picture nor distances in it are there."""
+    text = random_stack(queries=random_tokens(rows=0, columns=0))
+
+    assert telling_statistic(text) is head_stats.ENTROPY
+
+
+def test_why_a_statistic_is_missing_is_said():
+    """Boxes, words, patches, self-attention: what is lacking is named."""
+    text = random_stack(queries=random_tokens(rows=0, columns=0))
+    across = random_two_stream_trace().stacks["language<-vision"]
+
+    assert "boxes" in why_missing(head_stats.GROUNDING, text)
+    assert "no patches are looked at" in why_missing(head_stats.TEXT_TO_IMAGE_MASS, text)
+    assert "no patches look" in why_missing(head_stats.IMAGE_TO_TEXT_MASS, text)
+    assert "one stream looks at another" in why_missing(head_stats.DIAGONAL, across)
+    assert "one stream looks at another" in why_missing(head_stats.PREVIOUS_TOKEN, across)
+    assert "undefined" in why_missing(head_stats.ENTROPY, text)
+
+
+def test_why_says_nothing_false_of_statistics_that_compare_no_places():
+    """An entropy across streams, or one's own statistic whose key only looks like ours."""
+    text = random_stack(queries=random_tokens(rows=0, columns=0))
+    across = random_two_stream_trace().stacks["language<-vision"]
+    own = OwnStatistic(
+        key="image_to_noise",
+        name="Noise",
+        unit="bits",
+        definition="What is left.",
+        function=lambda *_: float("nan"),
+    )
+
+    assert "undefined" in why_missing(head_stats.ENTROPY, across)
+    assert "undefined" in why_missing(own, text)
+    assert "undefined" in why_missing(own, across)
+
+
+def test_why_the_class_token_says_nothing():
+    """No such token, left out, or nothing asked about whose place is known."""
+    star = Region("star", (0.0, 0.0, 20.0, 16.0))
+    statistic = head_stats.CLASS_AUC
+    plain = random_stack(queries=random_tokens(specials=False), regions=(star,))
+
+    assert "no special token looks" in why_missing(statistic, plain)
+    assert "objects that are asked about" in why_missing(statistic, random_stack())
+    assert "left out without special" in why_missing(statistic, random_stack(regions=(star,)))
