@@ -11,7 +11,7 @@ from pages.shared.components.state_map import Nearest, StatePicture, encoded, st
 from pages.shared.projections import FITS, METHODS, Projected, projected
 from pages.shared.selection import Selection
 from pages.shared.shown_states import ShownStates
-from pages.shared.stack_names import own_stack
+from pages.shared.stream_choice import chosen_stream, select
 from vl_core.figures import states as figures
 from vl_core.neighbours import MIXING_TOKENS, ModalityGap, modality_gap
 from vl_core.trace import Stream, Trace, TracedExample
@@ -44,10 +44,6 @@ top, fifth from the left.
   tokens' root mean square distance from their own centre.
 """
 MOST_ROWS, SCROLLED = 16, 560  # rows of the table of neighbours; pixels in which more scroll
-NOT_KEPT = (
-    "No hidden states were kept: they did not fit the memory allowed for one analysis. Choose a "
-    "smaller picture, or allow more memory."
-)
 TOO_LARGE = (
     "They are too many for one file made by this server. In a notebook, trace.streams has them: "
     "vl_core.load(model).trace(example)."
@@ -80,52 +76,6 @@ def further_marks(kinds: tuple[str, ...]) -> str:
         "placeless": " Hollow squares are tokens of the image that stand for no place in it.",
     }
     return "".join(sentence for kind, sentence in said.items() if kind in kinds)
-
-
-def chosen_stream(trace: Trace, chosen: Selection) -> Stream | None:
-    """The stream whose states are shown; a chooser where several have some.
-
-    That of the stack that is selected everywhere, if its states were kept. None where none were
-    kept at all, which is said.
-    """
-    kept = [name for name, stream in trace.streams.items() if len(stream.scales)]
-    wanted = trace.stacks[chosen.stack].query_stream
-    if not kept:
-        st.info(NOT_KEPT, icon=":material/info:")
-        return None
-    if wanted not in kept:
-        st.info(
-            f"No hidden states were kept of the stream “{layout.escaped(wanted)}”; "
-            f"shown are those of “{layout.escaped(kept[0])}”.",
-            icon=":material/info:",
-        )
-        wanted = kept[0]
-    offered = [name for name in kept if own_stack(trace, name)]
-    if len(offered) > 1:
-        st.session_state["chosen_stream"] = wanted
-        st.segmented_control(
-            "Hidden states of",
-            offered,
-            format_func=lambda name: layout.escaped(name[:1].upper() + name[1:]),
-            required=True,
-            key="chosen_stream",
-            on_change=lambda: choose_stream(trace, st.session_state["chosen_stream"]),
-        )
-    return trace.streams[wanted]
-
-
-def choose_stream(trace: Trace, name: str) -> None:
-    """Select the stack in which a stream looks at itself, so that all pages are about it."""
-    stack = own_stack(trace, name)
-    if stack is not None:
-        selection.choose_stack(stack)
-
-
-def select(trace: Trace, stream: Stream, tokens: tuple[int, ...], state: int) -> None:
-    """Select tokens of the stream on show, for all pages."""
-    if trace.stacks[selection.current().stack].query_stream != stream.name:
-        choose_stream(trace, stream.name)
-    selection.update(tokens=tokens, state=state)
 
 
 def blob(shown: ShownStates, made: Projected, example: TracedExample) -> bytes:

@@ -23,13 +23,12 @@ def tell(asked: Request, upload: Upload | None) -> None:
     if asked.model == EMBEDDED_NAME or not asked.question.strip():
         return
     try:
-        estimate = session.estimate(asked, upload)
+        estimate, budget = session.estimate(asked, upload), settings.trace_bytes()
     except VLError as error:
         st.warning(escaped(str(error)), icon=":material/info:")
         return
     from vl_core.capture import Plan  # noqa: PLC0415 it brings torch, as the model has done
 
-    budget = settings.trace_bytes()
     st.caption(escaped(said(estimate, Plan.within(budget, estimate), budget)))
 
 
@@ -38,7 +37,7 @@ def said(estimate: "Estimate", plan: "Plan", budget: int) -> str:
     attention = _missing(estimate.stacks, plan.stacks)
     states = _missing(estimate.streams, plan.streams)
     if not attention and not states:
-        return f"Keeps about {readable(estimate.total)} of memory until other analyses need it."
+        return f"Keeps about {readable(estimate.total)} of memory, a generated answer not counted."
     missing = " and ".join(
         f"the {what} of {', '.join(names)}"
         for what, names in (("attention", attention), ("hidden states", states))

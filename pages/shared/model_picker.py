@@ -37,7 +37,9 @@ def draw() -> None:
             _offer_to_load(name)
         elif name != EMBEDDED_NAME:
             st.caption(f"**{escaped(name)}** is loaded.")
-        if st.button("Compare models", icon=":material/list:", type="tertiary", key="compare"):
+        if len(_offered()) > 1 and st.button(
+            "Compare models", icon=":material/list:", type="tertiary", key="compare"
+        ):
             model_list.show()
 
 

@@ -18,6 +18,7 @@ DISPLAY_SIDE = 512  # pixels of a scene on screen; the model sees 128
 SUGGESTIONS = 6
 BLANK = "blank"
 GRAY = (166, 166, 166)  # the mean of the embedded model's processor, as when it was evaluated
+MIDDLE_GRAY = (128, 128, 128)  # for other models, each of which has a mean of its own
 
 
 @dataclass(frozen=True)
@@ -69,18 +70,19 @@ def example(request: Request, upload: Upload | None) -> Example:
     entry that does not exist.
     """
     own = _own_example(request, upload)
-    return _replaced(own, request.instead) if request.instead else own
+    return _replaced(own, request) if request.instead else own
 
 
-def _replaced(own: Example, instead: str) -> Example:
+def _replaced(own: Example, request: Request) -> Example:
     """The question with another picture: its answer is not known any more.
 
     In a blank picture of the same size the regions are kept, so that it can be seen how much of a
     place is looked at whatever is there.
     """
-    if instead == BLANK:
-        return Example(Image.new("RGB", own.size, GRAY), own.text, own.regions)
-    return Example(gallery_entry(instead).scene.render(DISPLAY_SIDE), own.text)
+    if request.instead == BLANK:
+        gray = GRAY if request.model == EMBEDDED_NAME else MIDDLE_GRAY
+        return Example(Image.new("RGB", own.size, gray), own.text, own.regions)
+    return Example(gallery_entry(request.instead).scene.render(DISPLAY_SIDE), own.text)
 
 
 def _own_example(request: Request, upload: Upload | None) -> Example:

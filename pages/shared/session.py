@@ -1,4 +1,4 @@
-"""What a visitor looks at, and all caching of the app.
+"""What a visitor looks at, and all caching of it; the models themselves are kept by `models`.
 
 Nothing here is keyed by an object's identity: a request is plain values, a trace is named by the
 hash of its file. Traces of generated scenes are shared by all visitors and kept on disk; what a
@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 TRACES = 16  # traces kept in memory for all visitors: 1 to 15 MB each of small models
 PRIVATE_TRACES = 4  # ... and for one visitor's uploads
-TRACE_BYTES = 2**30  # ... of large models as many as fit here, for all and for each visitor
+TRACE_BYTES, PRIVATE_BYTES = 2**30, 2**28  # ... of large models as many as fit here, two at least
 RESULTS = 64  # projections and the like
 NO_MEMORY = re.compile("out of memory|can't allocate memory")  # in the words of torch
 STORE_BYTES = 500 * 2**20
@@ -261,7 +261,7 @@ def _private(name: str, size: int) -> Memo:
 
 
 def _private_traces() -> Memo:
-    memo = Memo(PRIVATE_TRACES, _trace_bytes, TRACE_BYTES)
+    memo = Memo(PRIVATE_TRACES, _trace_bytes, PRIVATE_BYTES)
     return st.session_state.setdefault("private_traces", memo)
 
 

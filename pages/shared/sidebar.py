@@ -1,26 +1,16 @@
 """What to analyse: a model, a picture (gallery, new scene or upload) and a question."""
 
-import io
 from dataclasses import replace
 
 import streamlit as st
-from PIL import Image
 
-from pages.shared import kept, model_picker, models, requests, selection, session
+from pages.shared import files, kept, model_picker, models, requests, selection, session
 from pages.shared.layout import escaped
 from pages.shared.requests import Request, Upload
 from vl_core.datasets import gallery
 from vl_core.errors import VLError
-from vl_core.pictures import read_picture
 
 SOURCES = {"gallery": "Gallery", "scene": "Scene", "upload": "Upload"}
-ENDINGS = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "heic", "heif"]
-FORMATS = "JPEG, PNG, WebP, GIF, BMP or TIFF, up to 20 MB and 25 million pixels (WebP 15 million)"
-REGIONS = (
-    "This model reads no pixels but the regions that a detector found in the picture. Two arrays: "
-    "`features`, regions × {width}, and `boxes`, regions × 4: left, top, right, bottom in pixels "
-    "of the picture."
-)
 MAX_QUESTION = 500  # characters; the model's own limit is counted in tokens and said by the core
 
 
@@ -104,7 +94,7 @@ def _draw_scene() -> None:
 
 
 def _upload() -> None:
-    picture, regions = _picture_file(), _regions_file()
+    picture, regions = files.picture(), files.regions(models.feature_width(_model()))
     chosen = Request(
         _model(),
         "upload",
@@ -116,38 +106,6 @@ def _upload() -> None:
     _question(chosen, upload, has_picture=picture is not None)
 
 
-def _picture_file() -> bytes | None:
-    """The picture that was uploaded, if there is one that can be read."""
-    file = st.file_uploader("Picture file", ENDINGS, key="file", help=FORMATS)
-    if file is None:
-        st.info("Choose a picture, then ask a question about it.")
-        return None
-    content = file.getvalue()
-    try:
-        preview = session.preview(
-            requests.digest(content), lambda: _small(read_picture(content)), is_private=True
-        )
-    except VLError as error:
-        st.error(escaped(str(error)), icon=":material/error:")
-        return None
-    st.image(preview, alt="The picture you uploaded", width="stretch")
-    return content
-
-
-def _regions_file() -> bytes | None:
-    """The file with a detector's regions, where the chosen model reads these and no pixels."""
-    width = models.feature_width(_model())
-    if width is None:
-        return None
-    file = st.file_uploader(
-        "Regions (.npz or .safetensors)",
-        ["npz", "safetensors"],
-        key="regions_file",
-        help=REGIONS.format(width=width),
-    )
-    return None if file is None else file.getvalue()
-
-
 def _offer(chosen: Request, title: str) -> None:
     """A generated picture, the questions its generator suggests, and room for one's own."""
     try:
@@ -157,7 +115,7 @@ def _offer(chosen: Request, title: str) -> None:
         st.error(escaped(str(error)), icon=":material/error:")
         return
     name = f"{chosen.source} {chosen.name}"
-    preview = session.preview(name, lambda: _small(scene.render(requests.DISPLAY_SIDE)))
+    preview = session.preview(name, lambda: files.thumbnail(scene.render(requests.DISPLAY_SIDE)))
     st.image(preview, alt=title, width="stretch")
     asked = _question(chosen, None)
     with st.expander("Suggested questions"):
@@ -169,14 +127,6 @@ def _offer(chosen: Request, title: str) -> None:
                 on_click=_ask,
                 args=(replace(asked, question=text),),
             )
-
-
-def _small(picture: Image.Image) -> bytes:
-    """A JPEG for the sidebar, made once and not on every run; shrinks the picture it is given."""
-    content = io.BytesIO()
-    picture.thumbnail((requests.DISPLAY_SIDE, requests.DISPLAY_SIDE))
-    picture.save(content, "JPEG", quality=88)
-    return content.getvalue()
 
 
 def _question(chosen: Request, upload: Upload | None, *, has_picture: bool = True) -> Request:

@@ -1,11 +1,17 @@
-"""A page with nothing but the map of hidden states, for its browser tests."""
+"""A page with nothing but the map of hidden states, for its browser tests.
+
+With ?many the blob lists no neighbours, as where there are too many tokens; ?answer makes the last
+word one of the model's answer.
+"""
+
+from dataclasses import replace
 
 import numpy as np
 import streamlit as st
 from PIL import Image
 
 from pages.shared.components import blob_store
-from pages.shared.components.state_map import StatePicture, encoded, state_map
+from pages.shared.components.state_map import Nearest, StatePicture, encoded, state_map
 from vl_core.figures.states import state_names
 from vl_core.trace import TokenTable
 
@@ -58,6 +64,26 @@ def shown() -> StatePicture:
     )
 
 
+def wanted() -> StatePicture:
+    """What the address asks for."""
+    picture = shown()
+    if "many" in st.query_params:
+        nobody = {"neighbours": picture.neighbours[:0], "similarities": picture.similarities[:0]}
+        picture = replace(picture, **nobody)
+    if "answer" in st.query_params:
+        is_generated = np.arange(len(KINDS)) == WORDS.index("<b>star</b>")
+        picture = replace(picture, tokens=replace(picture.tokens, is_generated=is_generated))
+    return picture
+
+
+def near(chosen: tuple[int, ...]) -> Nearest | None:
+    """What lies nearest to the token that was chosen last."""
+    if not chosen:
+        return None
+    picture = shown()
+    return Nearest(chosen[-1], picture.neighbours[chosen[-1]], picture.similarities[chosen[-1]])
+
+
 def choose(chosen: tuple[int, ...], state: int) -> None:
     """What a page does with a choice: keep it."""
     st.session_state["choice"] = (chosen, state)
@@ -66,8 +92,8 @@ def choose(chosen: tuple[int, ...], state: int) -> None:
 def main() -> None:
     """Draw the map, what Python has heard, and a button by which Python chooses."""
     now = st.session_state.setdefault("choice", ((), 0))
-    blob_store.deliver("alone", {"states": lambda: encoded(shown())})
-    state_map("alone/states", *now, choose)
+    blob_store.deliver("alone", {"states": lambda: encoded(wanted())})
+    state_map("alone/states", *now, choose, near(now[0]) if "many" in st.query_params else None)
     st.text(f"heard {now}")
     st.button("Python chooses", on_click=choose, args=((2,), 3))
 

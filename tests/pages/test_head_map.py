@@ -201,6 +201,79 @@ def test_the_map_fits_any_width(context, url, size, width):
     assert min(min(found) for found in gaps) > 0
 
 
+@pytest.fixture
+def large(context, url):
+    """80 layers of 64 heads in a window of 800 pixels, where they cannot all be seen."""
+    opened = context.new_page()
+    opened.set_viewport_size({"width": 800, "height": 900})
+    opened.goto(f"{url}/?size=80x64")
+    expect(cells(opened)).to_have_count(80 * 65)
+    settled(opened)
+    yield opened
+    opened.close()
+
+
+def test_cells_of_a_large_map_are_large_enough_to_hit(large):
+    """They do not shrink below a size that can be pointed at: the map scrolls instead."""
+    box = cell(large, "Layer 2, head 3:").bounding_box()
+
+    assert (box["width"], box["height"]) == (12, 10)
+    grid = large.get_by_role("grid")
+    assert grid.evaluate("grid => grid.scrollWidth > grid.clientWidth")
+    assert grid.evaluate("grid => grid.scrollHeight > grid.clientHeight")
+
+
+def test_the_keyboard_goes_through_a_large_map(large):
+    """Each cell that has the focus is seen, clear of the numbers of layers and heads."""
+    cell(large, "Layer 2, head 3:").focus()
+
+    for key, name in (
+        ("PageDown", "Layer 80, head 3:"),
+        ("End", "Layer 80, mean of"),
+        ("PageUp", "Layer 1, mean of"),
+        ("Home", "Layer 1, head 1:"),
+    ):
+        large.keyboard.press(key)
+        expect(cell(large, name)).to_be_focused()
+        assert cell(large, name).evaluate(IS_ON_TOP)
+
+    large.keyboard.press("PageDown")
+    large.keyboard.press("Enter")
+    expect(large.get_by_text("heard (79, 0), 1 times")).to_be_visible()
+
+
+def test_the_numbers_of_a_large_map_stay_in_place(large):
+    """Wherever it is scrolled to, layers and heads can be read off its edges."""
+    grid = large.get_by_role("grid")
+    before = {name: large.locator(name).first.bounding_box() for name in (".corner", ".heads")}
+
+    grid.evaluate("grid => grid.scrollTo(grid.scrollWidth, grid.scrollHeight)")
+
+    edge = grid.bounding_box()
+    layer = large.locator(".layer").nth(79).bounding_box()
+    head = large.locator(".head").nth(63).bounding_box()
+    assert large.locator(".corner").bounding_box() == before[".corner"]
+    assert layer["x"] == pytest.approx(edge["x"], abs=1)
+    assert head["y"] == pytest.approx(before[".heads"]["y"], abs=1)
+
+
+def test_what_python_chooses_in_a_large_map_is_brought_into_view(large):
+    """The map scrolls to it, and the page stays where it is."""
+    grid = large.get_by_role("grid")
+    grid.evaluate("grid => grid.scrollTo(grid.scrollWidth, grid.scrollHeight)")
+
+    large.get_by_role("button", name="Python chooses").click()
+
+    chosen = cell(large, "Layer 1, head 1:")
+    expect(chosen).to_have_attribute("aria-selected", "true")
+    assert chosen.evaluate(IS_ON_TOP)
+
+
+# Whether what lies at the middle of a cell is the cell itself.
+IS_ON_TOP = """(cell) => {
+  const { x, y, width, height } = cell.getBoundingClientRect();
+  return cell.getRootNode().elementFromPoint(x + width / 2, y + height / 2) === cell;
+}"""
 # Distances between the texts of neighbouring labels, along the axis on which they stand.
 GAPS = """(labels, axis) => {
   const boxes = labels.map((label) => {

@@ -102,6 +102,13 @@ def test_an_upload_stays_private_with_something_in_its_place():
         requests.example(wanted, None)
 
 
+def test_a_blank_picture_has_no_color_that_belongs_to_another_model():
+    """The embedded model's is its mean, as in its evaluation; others get a middle gray."""
+    for name, gray in (("embedded", requests.GRAY), ("some/model", requests.MIDDLE_GRAY)):
+        blank = requests.example(replace(OWN, model=name, instead=BLANK), None)
+        assert blank.image.getcolors() == [(blank.image.width * blank.image.height, gray)]
+
+
 def test_what_does_not_exist_cannot_be_put_in_place():
     """Like an example that the gallery does not have."""
     with pytest.raises(TextError, match="no example called"):

@@ -270,6 +270,16 @@ def test_an_owner_may_offer_a_few_models_only(hub, folders, monkeypatch):
     assert linked.sidebar.selectbox(key="model").value == "embedded"
 
 
+def test_an_owner_may_offer_the_embedded_model_alone(monkeypatch):
+    """Then there is nothing to choose, and nothing to compare."""
+    monkeypatch.setenv("VLINTERPRET_MODELS", "embedded")
+    app = visitor().run()
+
+    assert app.sidebar.selectbox(key="model").options == ["Embedded, KD-VLP style"]
+    assert is_ready(app)
+    assert "compare" not in [button.key for button in app.sidebar.button]
+
+
 def test_a_link_loads_no_model_but_waits_until_a_visitor_has(hub):
     """Field, picture and question are filled in; once it is asked, what the link selects is on."""
     link = f"model={VILT}&example=three-hearts&question=what&layer=3&head=4"

@@ -96,6 +96,39 @@ def test_a_clicked_word_lists_its_neighbours_and_python_hears_of_it(page):
 
 
 @browser
+def test_of_many_tokens_the_neighbours_come_when_one_is_chosen(page, url):
+    """Python works them out and sends them; they are listed as if they had been there."""
+    page.goto(f"{url}/?many=1")
+    expect(page.locator(".words button")).to_have_count(4)
+    settled(page)
+
+    page.locator(".words button").nth(2).click()
+
+    rows = page.locator(".lists button")
+    expect(rows).to_have_text(["red−0.25", "patch 1, 1−0.25", "patch 1, 2−0.25"])
+    page.locator(".layer").fill("3")
+    names = page.locator(".lists button span")
+    expect(names).to_have_text(["red", "patch 2, 3", "patch 2, 2"])
+    expect_heard(page, (2,), 3)
+
+
+@browser
+def test_a_word_of_the_answer_has_a_mark_and_a_name_of_its_own(page, url):
+    """In the legend, under the pointer and for the screen reader."""
+    page.goto(f"{url}/?answer=1")
+    expect(page.locator(".legend li")).to_have_text(
+        ["words", "words of the answer", "image patches", "special tokens"]
+    )
+    settled(page)
+
+    canvas(page).focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowDown")
+
+    expect(page.locator(".spoken")).to_have_text("<b>star</b>, word of the answer, embeddings")
+
+
+@browser
 def test_what_is_listed_follows_the_layer(page):
     """The neighbours are those of the shown layer, and the caption is its own."""
     page.locator(".words button").nth(2).click()
