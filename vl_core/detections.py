@@ -19,6 +19,17 @@ WANTED = (
     "A .npz or .safetensors file with `features` (region x width) and `boxes` (region x 4: left, "
     "top, right, bottom in pixels of the picture) is wanted"
 )
+# A forged file may claim any shape: numpy asks for that much memory, and is refused.
+_UNREADABLE = (
+    KeyError,
+    MemoryError,
+    OSError,
+    OverflowError,
+    SafetensorError,
+    TypeError,
+    ValueError,
+    zipfile.BadZipFile,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,19 +45,21 @@ class Detections:
     boxes: np.ndarray
 
     def __post_init__(self) -> None:
-        count = len(self.features)
-        if self.features.ndim != 2 or self.boxes.shape != (count, 4) or not 0 < count <= MOST:
+        count = len(self.features) if self.features.ndim == 2 else 0
+        if self.boxes.shape != (count, 4) or not 0 < count <= MOST:
             raise ImageError(
                 f"Regions with features of shape {self.features.shape} and boxes of shape "
                 f"{self.boxes.shape} came. {WANTED}, of 1 to {MOST} regions."
             )
-        if not (np.isfinite(self.features).all() and np.isfinite(self.boxes).all()):
+        with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused
+            features = self.features.astype(np.float32)
+        if not (np.isfinite(features).all() and np.isfinite(self.boxes).all()):
             raise ImageError(f"Regions with numbers that are not finite came. {WANTED}.")
         if (self.boxes[:, 2:] <= self.boxes[:, :2]).any():
             raise ImageError(f"A region without an area came. {WANTED}.")
         freeze(
             self,
-            features=own(self.features.astype(np.float32)),
+            features=own(features),
             boxes=own(self.boxes.astype(np.float64)),
         )
 
@@ -73,10 +86,17 @@ class Detections:
         try:
             is_zip = zipfile.is_zipfile(io.BytesIO(content))
             arrays = _unzipped(content) if is_zip else load_safetensors(content)
-            features, boxes = (np.asarray(arrays[name], float) for name in ("features", "boxes"))
-        except (KeyError, ValueError, OSError, SafetensorError, zipfile.BadZipFile) as error:
+            features, boxes = (_numbers(arrays[name]) for name in ("features", "boxes"))
+        except _UNREADABLE as error:
             raise ImageError(f"These regions cannot be read ({error}). {WANTED}.") from error
         return cls(features, boxes)
+
+
+def _numbers(array: np.ndarray) -> np.ndarray:
+    """The array in double precision; raises ValueError for anything but real numbers."""
+    if array.dtype.kind not in "fiu":
+        raise ValueError(f"numbers of type {array.dtype}")
+    return array.astype(np.float64)
 
 
 def _content(path: Path) -> bytes:

@@ -19,6 +19,8 @@ from vl_core.errors import ImageError
 MAX_PIXELS = 25_000_000
 MAX_WEBP_PIXELS = 15_000_000
 MIN_SIDE = 16
+# Models that enlarge the shorter side first would make gigabytes of a strip.
+MAX_ASPECT = 100
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif")
 WANTED = "Save it as JPEG or PNG and try again."
@@ -98,6 +100,11 @@ def _check_size(size: tuple[int, int], file_format: str | None) -> None:
         raise ImageError(
             f"The picture is {width} x {height} pixels; each side must have at least "
             f"{MIN_SIDE}. Choose a larger picture."
+        )
+    if max(width, height) > MAX_ASPECT * min(width, height):
+        raise ImageError(
+            f"The picture is {width} x {height} pixels; its longer side may be at most "
+            f"{MAX_ASPECT} times its shorter one. Crop it."
         )
 
 

@@ -21,6 +21,8 @@ from vl_core.trace import Stack, TokenTable
 PICTURE_SIDE = 360  # pixels: twice what is shown, sharp on dense screens
 LISTED = 5
 BAR_WIDTH = 125  # pixels
+NO_PLACE = "The tokens of the image that are looked at here stand for no place in the picture."
+LONGEST = 13  # characters of a token's name in a small table
 COLUMN, HIGHEST = 260, 230  # pixels, of the picture's figure
 
 
@@ -123,7 +125,8 @@ def picture(stack: Stack, seen: Looks) -> None:
     original = session.trace().example.picture
     patches = drawn_patches(stack.keys)
     if original is None or not patches.any():
-        st.caption(f"No {who} look at a picture here.")
+        has_image = bool(stack.keys.is_image.any())
+        st.caption(NO_PLACE if has_image else f"No {who} look at a picture here.")
         return
     received = seen.received[0]
     if not np.isfinite(received).all():
@@ -155,7 +158,7 @@ def _said_of_picture(who: str, tokens: TokenTable, received: Received, drawn: To
 def strongest(stack: Stack, seen: Looks) -> None:
     """The pairs of tokens with the greatest weights, and the tokens that are looked at most."""
     st.markdown("**Looks at most**", help="The greatest weights from one token to another.")
-    queries, keys = token_labels(stack.queries), token_labels(stack.keys)
+    queries, keys = _short_labels(stack.queries), _short_labels(stack.keys)
     _list(
         {
             "token": [queries[pair.query] for pair in seen.pairs],
@@ -170,6 +173,12 @@ def strongest(stack: Stack, seen: Looks) -> None:
     shares = seen.received[1]
     most = np.argsort(-np.nan_to_num(shares), kind="stable")[:LISTED]
     _list({"token": [keys[key] for key in most], "share": shares[most]}, "share")
+
+
+def _short_labels(tokens: TokenTable) -> list[str]:
+    """Names that leave room for the numbers beside them."""
+    labels = token_labels(tokens)
+    return [one if len(one) <= LONGEST else f"{one[: LONGEST - 1]}…" for one in labels]
 
 
 def _list(columns: Mapping[str, Sequence[object]], number: str) -> None:

@@ -16,6 +16,7 @@ from vl_core import head_stats
 from vl_core.arrays import LayerCurve
 from vl_core.figures import heads as figures
 from vl_core.head_stats import views
+from vl_core.head_stats.meaning import CALLED
 from vl_core.trace import Stack
 
 MASSES = {
@@ -31,9 +32,8 @@ def draw(stack: Stack, chosen: Selection) -> None:
     shares = _shares(stack, chosen)
     if not shares:
         return
-    rest = " What is missing to 1 goes to special tokens." if chosen.specials else ""
     st.markdown("**Through the layers**: where attention goes, mean over the heads of each layer.")
-    st.caption(f"“Words at image” is the share of the words' attention on all patches.{rest}")
+    st.caption(_reading(shares, chosen))
     figure = session.remembered(
         ("depth_profile", stack.name, chosen.specials),
         lambda: figures.depth_profile(shares, [layer + 1 for layer in stack.layers]),
@@ -46,6 +46,14 @@ def draw(stack: Stack, chosen: Selection) -> None:
         title="Where attention goes, mean over the heads of each layer",
         counted="" if chosen.specials else SPECIALS_LEFT_OUT,
     )
+
+
+def _reading(shares: Mapping[tuple[str, str], LayerCurve], chosen: Selection) -> str:
+    """What one of the lines means, and where the rest goes."""
+    looking, seen = ("text", "image") if ("text", "image") in shares else next(iter(shares))
+    line = f"“{figures.CALLED[looking].capitalize()} at {figures.CALLED[seen]}”"
+    says = f"{line} is the share of the {CALLED[looking]}' attention on all {CALLED[seen]}."
+    return f"{says} What is missing to 1 goes to special tokens." if chosen.specials else says
 
 
 def _shares(stack: Stack, chosen: Selection) -> dict[tuple[str, str], LayerCurve]:

@@ -26,6 +26,7 @@ def gpu(monkeypatch):
     """A machine with two GPUs that compute in bfloat16, and with room for anything."""
     room = {"cuda": 10**12, "all": 2 * 10**12, "ram": 10**12}
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.cuda, "device", lambda _: torch.no_grad())
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: True)
     monkeypatch.setattr(precision.devices, "free_memory", lambda device: room[device[:4]])
@@ -178,3 +179,16 @@ def test_all_that_can_be_chosen_can_be_loaded(checkpoint, gpu, libraries):
         "bfloat16",
         *PRECISIONS[1:],
     ]
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:7", "cuda:x", "cpu:1"])
+def test_devices_that_are_not_there_are_a_sentence(checkpoint, device):
+    """With what there is instead."""
+    with pytest.raises(ModelError, match="no device"):
+        loading(checkpoint, "auto", device)
+
+
+def test_precisions_that_do_not_exist_are_a_sentence():
+    """With those that do; nothing checks types where the app runs."""
+    with pytest.raises(ModelError, match="bfloat16"):
+        precision._check_names("fp16", None)

@@ -12,6 +12,8 @@ from tests.families import test_llava
 
 pytestmark = pytest.mark.browser
 
+LOADING = 180_000  # milliseconds a model may take on a busy machine, libraries included
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
@@ -51,7 +53,7 @@ def test_a_model_from_a_folder_is_loaded_asked_and_looked_through(browser, url, 
         type_model(page, str(folder))
         expect(page.get_by_role("button", name="Analyse")).to_be_disabled()
         page.get_by_role("button", name="Load the model").click()
-        expect(page.get_by_text(f"{folder} is loaded.")).to_be_visible()
+        expect(page.get_by_text(f"{folder} is loaded.")).to_be_visible(timeout=LOADING)
         page.get_by_role("button", name="Analyse").click()
         visit.expect_in_address(page, model=str(folder))
 

@@ -76,9 +76,9 @@ class _Layer:
 
 
 def _sizes(evaluation: Evaluation | Overheard) -> tuple[float, float, int]:
-    """Bytes for each query, each key, each pair; of what was overheard only weights can be kept."""
+    """Bytes for each query, each key, each pair; infinite where only weights can be kept."""
     pair = HALF * evaluation.n_heads
-    if isinstance(evaluation, Overheard):
+    if isinstance(evaluation, Overheard) or evaluation.mask.bias is not None:
         return math.inf, math.inf, pair
     key_heads, _, dim = evaluation.keys.shape
     return pair * dim, HALF * key_heads * dim, pair

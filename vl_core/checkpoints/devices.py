@@ -22,6 +22,18 @@ def best_device() -> str:
     return MPS if torch.backends.mps.is_available() else CPU
 
 
+def is_there(device: str) -> bool:
+    """Whether a model can be put on this device here."""
+    import torch  # noqa: PLC0415 as above
+
+    if device == MPS:
+        return bool(torch.backends.mps.is_available())
+    kind, _, number = device.partition(":")
+    if kind != CUDA or not (number.isdigit() or not number):
+        return device == CPU
+    return int(number or 0) < torch.cuda.device_count()
+
+
 def free_memory(device: str) -> int | None:
     """Bytes that can still be taken on this device ("cuda", "cuda:1", "mps", "cpu").
 

@@ -39,6 +39,7 @@ def loading(
     What does not fit one GPU is spread over all of them and main memory. Raises ModelError for a
     precision that needs what is not there (a GPU, a library, memory), with what to do.
     """
+    _check_names(precision, device)
     place = device or devices.best_device()
     kept = kept_as(precision, place)
     if kept in QUANTIZED:
@@ -47,6 +48,19 @@ def loading(
         return Loading(kept, {"dtype": _dtype(kept), "device_map": _SPREAD}, None)
     memory.check_fits(checkpoint, kept, place)
     return Loading(kept, {"dtype": _dtype(kept)}, place)
+
+
+def _check_names(precision: str, device: str | None) -> None:
+    """Raise ModelError for a precision or a device that does not exist, or not here."""
+    if precision not in PRECISIONS:
+        raise ModelError(
+            f"The precision {precision!r} is not known. Choose one of {', '.join(PRECISIONS)}."
+        )
+    if device is not None and not devices.is_there(device):
+        raise ModelError(
+            f"There is no device {device!r} on this machine. Leave it out for the best there is, "
+            f"which is {devices.best_device()!r}."
+        )
 
 
 def kept_as(precision: Precision, device: str) -> Kept:

@@ -176,8 +176,7 @@ class Querying:
     def _tower(self, size: geometry.Size) -> TokenTable:
         frame = geometry.as_processed(self.image_processor, size)
         side = self.model.config.vision_config.patch_size
-        columns, rows = (length // side for length in frame.size)
-        patches = geometry.patches(frame.grid(rows, columns))
+        patches = geometry.patches(frame.squares(side))
         return TokenTable.joined([geometry.specials("class"), patches])
 
     def _answer(self, example: Example, inputs: BatchFeature) -> list[int]:

@@ -89,8 +89,7 @@ class Blip(ABC):
         """The streams of text; a class token and the patches row by row."""
         frame = geometry.as_processed(self.image_processor, pairs.picture(example).size)
         side = self.model.config.vision_config.patch_size
-        columns, rows = (length // side for length in frame.size)
-        patches = geometry.patches(frame.grid(rows, columns))
+        patches = geometry.patches(frame.squares(side))
         tower = TokenTable.joined([geometry.specials("class"), patches])
         return {**self.texts(example, inputs), TOWER: tower}
 

@@ -85,8 +85,7 @@ class Towers:
         padding = geometry.specials(*["padding"] * self._n_filled(len(words)))
         frame = geometry.as_processed(self.image_processor, pairs.picture(example).size)
         side = self.model.config.vision_config.patch_size
-        columns, rows = (length // side for length in frame.size)
-        patches = geometry.patches(frame.grid(rows, columns))
+        patches = geometry.patches(frame.squares(side))
         text = TokenTable.joined([words, padding])
         if self.name == "clip":
             return {TEXT: text, TOWER: TokenTable.joined([geometry.specials("class"), patches])}

@@ -23,6 +23,7 @@ from transformers.image_processing_utils import get_patch_output_size, select_be
 from transformers.image_utils import ChannelDimension
 from transformers.models.llava_next.modeling_llava_next import unpad_image
 
+from vl_core.errors import ImageError
 from vl_core.families import Options, geometry, model_type
 from vl_core.families.decoder import Decoder, Reading
 from vl_core.families.geometry import TILES, WHOLE
@@ -114,6 +115,11 @@ def _without_padding(lines: int, line: int, size: geometry.Size) -> tuple[slice,
     """Which lines and columns of patches transformers keeps: it is asked with their numbers."""
     numbers = torch.arange(lines * line).reshape(1, lines, line)
     left = unpad_image(numbers, (size[1], size[0]))[0]
+    if not left.numel():
+        raise ImageError(
+            f"The picture is {size[0]} x {size[1]} pixels: so narrow that nothing of it is left "
+            "once this model has cut its padding off. Crop it to a wider shape."
+        )
     first, last = divmod(int(left[0, 0]), line), divmod(int(left[-1, -1]), line)
     return slice(first[0], last[0] + 1), slice(first[1], last[1] + 1)
 

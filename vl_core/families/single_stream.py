@@ -40,9 +40,7 @@ class Pictures:
 
     def patches(self, size: geometry.Size) -> TokenTable:
         """The patches of a picture of this size, row by row."""
-        frame = self.frame(size)
-        columns, rows = (side // self.patch for side in frame.size)
-        return geometry.patches(frame.grid(rows, columns))
+        return geometry.patches(self.frame(size).squares(self.patch))
 
     def seen(self, picture: Image.Image) -> Image.Image:
         """The picture as the model sees it."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 MEAN_GAP = 0.6  # heads' widths between the map and the column of layer means
+CALLED = {"text": "words", "image": "image"}  # as the lines of a profile call them
 MISSING_COLOR = "#94a3b8"
 MOST_NAMED = 400  # patches: smaller ones cannot be pointed at in a small picture
 
@@ -106,13 +107,12 @@ def depth_profile(
     """
     import plotly.graph_objects as go  # noqa: PLC0415
 
-    called = {"text": "words", "image": "image"}
     figure = go.Figure(
         [
             go.Scatter(
                 x=list(layers),
                 y=share,
-                name=f"{called[looking]} at {called[seen]}",
+                name=f"{CALLED[looking]} at {CALLED[seen]}",
                 mode="lines+markers",
                 line={
                     "color": KIND_COLORS[looking],
@@ -129,7 +129,9 @@ def depth_profile(
     figure.update_xaxes(title="layer", showgrid=False, tickvals=list(layers)[::every])
     figure.update_yaxes(title="share of attention", range=[0, 1.02], zeroline=False)
     figure.update_layout(
-        hovermode="x unified", legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"}
+        hovermode="x unified",
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},
+        showlegend=True,  # also of a single line
     )
     return styled(figure, "", height=320)
 

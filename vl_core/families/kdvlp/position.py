@@ -34,9 +34,10 @@ def centred_code(index: Tensor, size: Tensor, width: int) -> Tensor:
     The sign of that distance says which half a cell lies in, whatever the picture's aspect.
     Frequencies run from pi / 8 (monotonic over eight cells) to pi (neighbours have opposite signs).
     """
-    frequencies = torch.exp(
-        torch.linspace(math.log(math.pi / 8), math.log(math.pi), width // 2, device=index.device)
-    )
+    # The type is said: while another model is built, torch's default is that model's.
+    lowest, highest = math.log(math.pi / 8), math.log(math.pi)
+    steps = torch.linspace(lowest, highest, width // 2, device=index.device, dtype=torch.float32)
+    frequencies = torch.exp(steps)
     angles = (index - (size - 1) / 2).unsqueeze(-1) * frequencies
     return _AMPLITUDE * torch.cat([angles.sin(), angles.cos()], dim=-1)
 
