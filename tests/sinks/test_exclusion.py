@@ -193,10 +193,12 @@ def test_a_mask_of_another_size_is_refused(shape):
 @pytest.mark.parametrize("name", ["weights", "causal", "windows", "grouped", "cross"])
 @pytest.mark.parametrize("layer", [None, 1])
 @pytest.mark.parametrize("head", [None, 2])
-def test_a_mean_row_is_the_mean_of_the_rows(name, layer, head, monkeypatch):
-    """Over layers, heads and queries, however few heads are formed together."""
+@pytest.mark.parametrize("together", [1, 4])
+def test_a_mean_row_is_the_mean_of_the_rows(name, layer, head, together, monkeypatch):
+    """Over layers, heads and queries, however few are formed together, and never more."""
     stack, queries = STACKS[name], [5, 1, 2]
-    monkeypatch.setattr(exclusion, "HEADS_BUDGET", 4 * len(stack.keys) * 4)
+    monkeypatch.setattr(exclusion, "HEADS_BUDGET", 4 * len(stack.keys) * together)
+    monkeypatch.setattr("vl_core.trace.weights.WHOLE_BUDGET", 4 * len(stack.keys) * together)
     keys = some_keys(stack)
     layers = range(stack.n_layers) if layer is None else [layer]
     heads = range(stack.n_heads) if head is None else [head]

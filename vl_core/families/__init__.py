@@ -166,7 +166,7 @@ def covered(found: str, name: str) -> str:
     if found not in FAMILIES:
         raise ModelError(
             f"{name} holds a model of type {found!r}, which is not covered. "
-            f"Covered: {', '.join(sorted(FAMILIES))}."
+            f"Covered: {', '.join(sorted(FAMILIES))}. docs/families.md shows how to add one."
         )
     return found
 

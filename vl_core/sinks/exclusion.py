@@ -99,16 +99,24 @@ def mean_row(
 def _rows(
     stack: Stack, layer: int, head: int | None, queries: Sequence[int]
 ) -> Iterator[Float[np.ndarray, "head query key"]]:
-    """The rows of these queries, as many heads at a time as stay within the budget."""
-    for run in _runs(queries):
+    """The rows of these queries, as many rows and heads at a time as stay within the budget."""
+    for run in _runs(queries, max(1, HEADS_BUDGET // (4 * len(stack.keys)))):
         step = max(1, HEADS_BUDGET // (4 * len(stack.keys) * (run.stop - run.start)))
         whole = [slice(start, start + step) for start in range(0, stack.n_heads, step)]
         for heads in whole if head is None else [slice(head, head + 1)]:
             yield stack.weights[layer, heads, run]
 
 
-def _runs(queries: Sequence[int]) -> list[slice]:
-    """The queries as slices: a block reads all its keys anew for each that it is asked for."""
+def _runs(queries: Sequence[int], most: int) -> list[slice]:
+    """The queries as slices of so many at most, as long as can be.
+
+    A block reads all its keys anew for each slice that it is asked for.
+    """
     chosen = np.unique(np.array(queries, int))
     parts = np.split(chosen, np.flatnonzero(np.diff(chosen) > 1) + 1)
-    return [slice(int(part[0]), int(part[-1]) + 1) for part in parts if len(part)]
+    runs = [(int(part[0]), int(part[-1]) + 1) for part in parts if len(part)]
+    return [
+        slice(start, min(start + most, end))
+        for first, end in runs
+        for start in range(first, end, most)
+    ]
