@@ -467,3 +467,10 @@ def test_any_damage_gives_a_picture_or_an_image_error(file_format, places):
         assert str(error).endswith(".")  # noqa: PT017 either outcome is right
     else:
         assert found.mode == "RGB"
+
+
+def test_strips_are_refused():
+    """5000 x 16 pixels would become gigabytes where the shorter side is enlarged."""
+    with pytest.raises(ImageError, match=r"5000 x 16 pixels.*250 times.*Crop"):
+        read_picture(Image.new("RGB", (5000, 16)))
+    assert read_picture(Image.new("RGB", (16, 4000))).size == (16, 4000)

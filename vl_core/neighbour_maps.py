@@ -20,7 +20,7 @@ Map = Float[np.ndarray, "point 2"]
 Fit = Callable[[Vectors], Map]
 Chosen = Int[np.ndarray, "chosen"]
 
-FITTED = 4000  # points that are fitted together: half a minute of t-SNE
+FITTED = 4000  # points that are fitted together: a minute of t-SNE, half of it of UMAP
 FITTED_ALONE = 1500  # ... where each state has a map of its own: they add up
 KEPT_DIMENSIONS = 50  # what UMAP and t-SNE see of the states: usual, and far faster
 AMONG = 3  # fitted points that say where another one is placed

@@ -20,7 +20,7 @@ MAX_PIXELS = 25_000_000
 MAX_WEBP_PIXELS = 15_000_000
 MIN_SIDE = 16
 # Models that enlarge the shorter side first would make gigabytes of a strip.
-MAX_ASPECT = 100
+MAX_ASPECT = 250
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif")
 WANTED = "Save it as JPEG or PNG and try again."

@@ -15,7 +15,7 @@ function drawGrid(svg, { size, boxes }) {
     boxes.each ?? boxes.rows.flatMap(([top, bottom]) => boxes.columns.map(([left, right]) => [left, top, right, bottom]));
   const shapes = all.map(([left, top, right, bottom]) => `M${left} ${top}H${right}V${bottom}H${left}Z`);
   svg.firstElementChild.setAttribute("d", shapes.join(""));
-  svg.style.setProperty("--grid", Math.min(0.36, 5 / Math.sqrt(shapes.length))); // a fine grid is fainter
+  svg.style.setProperty("--grid", Math.min(0.3, 5 / Math.sqrt(shapes.length))); // a fine grid is fainter
 }
 
 function chip({ text, kind, unknown, title }) {
