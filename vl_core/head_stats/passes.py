@@ -22,7 +22,7 @@ PerHead = Float[np.ndarray, "head"]
 Partial = Callable[[RowBlock], "torch.Tensor"]
 
 BLOCK_BYTES = 4 * 2**20  # of weights at once: 1 MB and 16 MB both took longer
-BLOCK_ROWS = 256  # at most: enough to keep the matrix products thick
+BLOCK_ROWS = 128  # or up to twice as many: of more, a causal mask hides more within the block
 
 
 @runtime_checkable
@@ -104,7 +104,8 @@ def measured(layers: Iterable[Iterable[RowSource]], running: Pass) -> dict[str, 
 def _blocks(source: RowSource, known: KnownRows) -> Iterator[tuple[slice, RowBlock]]:
     """The source's weights, some heads and rows at a time, each block within the budget."""
     n_queries, n_keys = len(source.query_positions), len(source.key_positions)
-    for queries in _slices(n_queries, min(BLOCK_ROWS, _within_budget(n_keys))):
+    most = n_queries if n_queries <= 2 * BLOCK_ROWS else BLOCK_ROWS
+    for queries in _slices(n_queries, min(most, _within_budget(n_keys))):
         allowed = source.allowed(queries)
         keys = _reached(allowed)
         positions = source.query_positions[queries], source.key_positions[keys]
