@@ -287,6 +287,6 @@ def random_two_stream_trace(seed: int = 0) -> Trace:
         example,
         streams,
         {stack.name: stack for stack in stacks},
-        Prediction("candidates", (("yes", 0.75), ("no", 0.25))),
+        Prediction("answer", (("yes", 0.75), ("no", 0.25))),
         random_provenance(),
     )

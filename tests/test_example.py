@@ -11,7 +11,7 @@ from PIL import Image
 
 from tests.builders import random_picture
 from vl_core.errors import ImageError, TextError
-from vl_core.example import Example, Region, clean_text
+from vl_core.example import Example, Region, _check_parts, clean_text, joined_parts
 
 
 def test_a_picture_becomes_upright_rgb():
@@ -144,3 +144,30 @@ def test_a_box_that_is_no_place_in_the_picture_is_refused(box, message):
     picture = Image.new("RGB", (20, 16))
     with pytest.raises(ImageError, match=f"Region star .*{message}.* pixels of the upright"):
         Example(picture, "is the star red?", (Region("star", box),))
+
+
+def test_parts_are_joined_and_can_be_taken_apart_again():
+    """Each is cleaned for itself, and breaks are where the later ones begin."""
+    text, breaks = joined_parts([" what is\nthat?", "a  star", "it has five points"])
+
+    example = Example(None, text, task="candidate", breaks=breaks)
+
+    assert text == "what is that? a star it has five points"
+    assert [text[place] for place in breaks] == ["a", "i"]
+    assert example.parts == ("what is that?", "a star", "it has five points")
+    assert Example(None, "what is that?").parts == ("what is that?",)
+
+
+@pytest.mark.parametrize("breaks", [(0,), (4,), (5, 5), (3, 1), (9,), (-1,)])
+def test_breaks_leave_no_part_empty(breaks):
+    """At the ends, twice at one place, backwards and outside there is none."""
+    with pytest.raises(TextError, match="parted at .* which leaves an empty part"):
+        Example(None, "a bc", breaks=breaks)
+
+
+def test_what_is_judged_needs_a_part_of_its_own():
+    """A question alone is no candidate, and there is no other task than those that are named."""
+    with pytest.raises(TextError, match="to be judged as a source"):
+        Example(None, "is the star red?", task="source")
+    with pytest.raises(TextError, match="there are answer, candidate, source"):
+        _check_parts("is the star red?", (), "guess")

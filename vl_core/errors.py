@@ -25,6 +25,10 @@ class TraceError(VLError):
     """A trace, or a file that should hold one, that breaks its own rules."""
 
 
+class DatasetError(VLError):
+    """A data set that is damaged, incomplete, not what it says it is, or not safe to open."""
+
+
 class StatisticError(VLError):
     """A head statistic that is registered or computed in a way that has no meaning."""
 

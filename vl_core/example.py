@@ -2,8 +2,11 @@
 
 import math
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from pathlib import Path
+from typing import Literal, get_args
 
 from PIL import Image
 
@@ -15,6 +18,8 @@ from vl_core.pictures import read_picture
 EDGE = 0.01
 
 ImageSource = Image.Image | bytes | str | Path
+Outline = tuple[tuple[float, float], ...]
+Task = Literal["answer", "candidate", "source"]
 
 
 @dataclass(frozen=True)
@@ -24,12 +29,18 @@ class Region:
     box: left, top, right, bottom in pixels of the upright picture.
     span: first character and one past the last of the words in the text that name it, or None.
     is_asked: whether the text asks about this place, and does not only mention it to find another.
+    number: from 0, of an object that texts may call by its number, as VCR's do; else None. An
+    object that a text names twice has two regions with this number, one that it does not name has
+    one without a span. outlines: polygons around what can be seen of it, each at least three
+    points (x, y) in pixels of the upright picture; none where only the box is known.
     """
 
     label: str
     box: tuple[float, float, float, float]
     span: tuple[int, int] | None = None
     is_asked: bool = True
+    number: int | None = None
+    outlines: tuple[Outline, ...] = ()
 
 
 @dataclass(frozen=True, init=False)
@@ -38,9 +49,13 @@ class Example:
 
     image: a PIL picture, a path, the bytes of a file, or None for text alone. It is read at once
     and kept as upright RGB. text: kept as clean_text gives it. detections: what a detector found in
-    the picture, for models that read that and no pixels. Raises ImageError for what is no readable
-    picture or a region's box that is no place in it, and TextError for an empty text or for
-    regions that name none of its words.
+    the picture, for models that read that and no pixels. task: what is wanted of the model: an
+    "answer" to the text; whether the last part of the text, a "candidate", fits the parts before
+    it; whether the picture and the last part are a "source" of the answer to the first. breaks:
+    where the second part of the text and those after it begin; `joined_parts` makes both. Raises
+    ImageError for what is no readable picture or a region's box that is no place in it, and
+    TextError for an empty text, for regions that name none of its words and for breaks that part
+    it nowhere.
     """
 
     image: Image.Image | None
@@ -48,6 +63,8 @@ class Example:
     regions: tuple[Region, ...] = ()
     answer: str | None = None
     detections: Detections | None = None
+    task: Task = "answer"
+    breaks: tuple[int, ...] = ()
 
     def __init__(
         self,
@@ -56,6 +73,9 @@ class Example:
         regions: tuple[Region, ...] = (),
         answer: str | None = None,
         detections: Detections | None = None,
+        *,
+        task: Task = "answer",
+        breaks: tuple[int, ...] = (),
     ) -> None:
         object.__setattr__(self, "image", None if image is None else read_picture(image))
         object.__setattr__(self, "text", clean_text(text))
@@ -64,11 +84,30 @@ class Example:
         object.__setattr__(self, "regions", regions)
         object.__setattr__(self, "answer", answer)
         object.__setattr__(self, "detections", detections)
+        _check_parts(self.text, breaks, task)
+        object.__setattr__(self, "task", task)
+        object.__setattr__(self, "breaks", breaks)
 
     @property
     def size(self) -> tuple[int, int] | None:
         """Width and height of the picture in pixels, or None without one."""
         return None if self.image is None else self.image.size
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The text cut at its breaks: question and candidate, say, without the blanks between."""
+        ends = (0, *self.breaks, len(self.text))
+        return tuple(self.text[start:end].strip() for start, end in pairwise(ends))
+
+
+def joined_parts(parts: Sequence[str]) -> tuple[str, tuple[int, ...]]:
+    """The parts as one clean text with a blank between them, and where all but the first begin.
+
+    Raises TextError if one of them has nothing readable in it.
+    """
+    cleaned = [clean_text(part) for part in parts]
+    starts = accumulate(len(part) + 1 for part in cleaned[:-1])
+    return " ".join(cleaned), tuple(starts)
 
 
 def clean_text(text: str) -> str:
@@ -99,6 +138,23 @@ def _check_spans(given: str, text: str, regions: tuple[Region, ...]) -> None:
                 f"Region {region.label} names characters of a text with line breaks, blanks or "
                 "control characters that are taken out. Pass the text through clean_text first."
             )
+
+
+def _check_parts(text: str, breaks: tuple[int, ...], task: Task) -> None:
+    ends = (0, *breaks, len(text))
+    is_empty = any(not text[start:end].strip() for start, end in pairwise(ends))
+    if is_empty or list(ends) != sorted(ends):
+        raise TextError(
+            f"A text of {len(text)} characters is parted at {list(breaks)}, which leaves an empty "
+            "part. joined_parts gives a text and where it is parted."
+        )
+    if task not in get_args(Task):
+        raise TextError(f"The task {task!r} is none; there are {', '.join(get_args(Task))}.")
+    if task != "answer" and not breaks:
+        raise TextError(
+            f"A text in one part came, to be judged as a {task}. Give the question and what is "
+            "judged as two parts; joined_parts puts them together."
+        )
 
 
 def _check_boxes(size: tuple[int, int] | None, regions: tuple[Region, ...]) -> None:

@@ -53,9 +53,9 @@ def key(provenance: Provenance, example: Example, options: Mapping[str, Any] | N
     """The name of the trace that this model makes of this example: 64 hexadecimal digits.
 
     It changes with the model, its weights, dtype and device, the versions of libraries and of the
-    file format, the preprocessing, the picture's pixels, the text, the regions, the answer, what
-    a detector found and the options of capture. What was measured of the model's fidelity does
-    not count.
+    file format, the preprocessing, the picture's pixels, the text and its parts, the task, the
+    regions, the answer, what a detector found and the options of capture. What was measured of the
+    model's fidelity does not count.
     """
     model = provenance.as_dict()
     del model["fidelity"]
@@ -66,6 +66,8 @@ def key(provenance: Provenance, example: Example, options: Mapping[str, Any] | N
         "text": example.text,
         "regions": [asdict(region) for region in example.regions],
         "answer": example.answer,
+        "task": example.task,
+        "breaks": example.breaks,
         "detections": None if example.detections is None else example.detections.digest,
         "options": dict(options or {}),
     }

@@ -16,6 +16,8 @@ def answer(prediction: Prediction) -> tuple[str, str]:
         return f"cosine {cosine(number)}", ""
     if prediction.kind == "text":
         return generated(prediction), ""
+    if prediction.kind == "score":
+        return f"score {score(number)}", ""
     return text, percent(number)
 
 
@@ -29,6 +31,11 @@ def joined(words: Sequence[str]) -> str:
     """Tokens put together; where none of them brings a blank with it, with blanks between."""
     bring_blanks = any(word != word.strip() for word in words)
     return ("" if bring_blanks else " ").join(words).strip()
+
+
+def score(value: float) -> str:
+    """A score for reading: two decimals, a true minus sign, and none before zero."""
+    return f"{value:z.2f}".replace("-", "\N{MINUS SIGN}")
 
 
 def cosine(value: float) -> str:

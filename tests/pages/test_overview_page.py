@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from pages.shared import about_trace, session
 from pages.shared.components.summary import MOST_TOKENS, payload
-from pages.shared.components.summary.verdict import NO_PROBABILITY
+from pages.shared.components.summary.verdict import NO_PROBABILITY, NO_SHARE
 from tests.browser import ROOT
 from tests.builders import random_stack, random_stream, random_tokens, random_trace
 from tests.decoders import decoder_trace
@@ -54,17 +54,13 @@ def predicting(kind: str, *top: tuple[str, float], similarity: float | None = No
     return replace(random_trace(), prediction=Prediction(kind, top, similarity))
 
 
-@pytest.mark.parametrize(
-    ("kind", "title"),
-    [("answer", "What the model answers"), ("candidates", "How the model ranks the candidates")],
-)
-def test_answers_stand_beside_their_probabilities(page, kind, title):
+def test_answers_stand_beside_their_probabilities(page):
     """At most five, the likeliest first, each with its bar."""
     top = [(name, 0.3 - 0.03 * i) for i, name in enumerate("abcdef")]
 
-    shown = card(page(predicting(kind, *top)))
+    shown = card(page(predicting("answer", *top)))
 
-    assert shown["title"] == title
+    assert shown["title"] == "What the model answers"
     assert [answer["text"] for answer in shown["answers"]] == list("abcde")
     assert [answer["said"] for answer in shown["answers"]][:2] == ["30 %", "27 %"]
     assert [answer["share"] for answer in shown["answers"]] == [number for _, number in top[:5]]
@@ -81,6 +77,14 @@ def test_a_cosine_is_no_probability(page):
     assert shown["title"] == "How alike the model finds picture and text"
     assert shown["read"] == "The text, as the model reads it"
     assert "%" not in json.dumps([shown["answers"], shown["note"]])
+
+
+def test_a_score_is_no_probability(page):
+    """It has no bar, as there is no end to it, and nothing in percent."""
+    shown = card(page(predicting("score", ("the star is red", -3.456))))
+
+    assert shown["answers"] == [{"text": "the star is red", "share": 0.0, "said": "−3.46"}]
+    assert shown["note"] == NO_SHARE
 
 
 def test_a_cosine_beside_an_answer_is_named(page):
@@ -111,7 +115,8 @@ def test_generated_text_is_text_with_each_tokens_probability(page):
     [
         ("answer", (("yes", 0.9),), "yes", "the model is right"),
         ("answer", (("no", 0.9),), "yes", "the model is wrong: it is yes"),
-        ("candidates", (("Yes", 0.9),), "yes", "the model is right"),
+        ("answer", (("Yes", 0.9),), "yes", "the model is right"),
+        ("score", (("yes", 3.5),), "yes", "The right answer is known: yes."),
         ("text", (("Yes", 0.9), (".", 0.9)), "yes", "The right answer is known: yes."),
         ("similarity", (("yes", 0.3),), "yes", "The right answer is known: yes."),
         ("answer", (("yes", 0.9),), None, ""),

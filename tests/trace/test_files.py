@@ -108,7 +108,12 @@ def asked_and_not():
     """A trace of two regions, of which only the second is asked about."""
     regions = (
         Region("star", (2.0, 3.0, 31.0, 17.5), (11, 15), is_asked=False),
-        Region("left", (0.0, 0.0, 30.0, 32.0)),
+        Region(
+            "left",
+            (0.0, 0.0, 30.0, 32.0),
+            number=3,
+            outlines=(((1.0, 2.0), (9.5, 2.0), (4.0, 8.0)),),
+        ),
     )
     trace = random_trace()
     stack = replace(trace.stacks["encoder"], regions=regions)
@@ -124,17 +129,6 @@ def test_regions_remember_whether_they_are_asked_about(tmp_path):
 
     assert [region.is_asked for region in found.example.regions] == [False, True]
     assert found.stacks["encoder"].regions == found.example.regions
-
-
-def test_regions_of_older_files_are_all_asked_about(tmp_path, monkeypatch):
-    """Files of this version were once written without saying so."""
-    description = json.loads(metadata_of(asked_and_not(), tmp_path)["trace"])
-    for region in description["example"]["regions"]:
-        del region["is_asked"]
-    monkeypatch.setattr(files, "_checksum", lambda *_: "good")
-    with_metadata(tmp_path / "a", {"trace": json.dumps(description), "checksum": "good"})
-
-    assert [region.is_asked for region in Trace.load(tmp_path / "a").example.regions] == [True] * 2
 
 
 def test_a_table_of_allowed_keys_is_stored_once(tmp_path):
@@ -307,7 +301,7 @@ def test_another_version_is_refused(tmp_path):
     """The message gives the file's version and ours."""
     random_trace().save(tmp_path / "a")
     with_metadata(tmp_path / "a", {"version": "99"})
-    with pytest.raises(TraceError, match="has format version 99, this program reads 3"):
+    with pytest.raises(TraceError, match="has format version 99, this program reads 4"):
         Trace.load(tmp_path / "a")
 
 

@@ -165,7 +165,8 @@ def test_a_picture_has_all_its_parts_or_none(missing):
     [
         ("answer", (("yes", np.nan),), "a prediction of nan, wanted 0 to 1"),
         ("answer", (("yes", 1.5),), "a prediction of 1.5, wanted 0 to 1"),
-        ("candidates", (("yes", -0.5),), "a prediction of -0.5, wanted 0 to 1"),
+        ("answer", (("yes", -0.5),), "a prediction of -0.5, wanted 0 to 1"),
+        ("score", (("yes", np.inf),), "a prediction of inf, wanted -1.79"),
         ("similarity", (("match", -1.5),), "a prediction of -1.5, wanted -1 to 1"),
         ("answer", (("yes", 0.2), ("no", 0.7)), "wanted the likeliest first"),
     ],
@@ -180,7 +181,7 @@ def test_predictions_are_of_a_known_kind():
     """The message gives the kinds there are."""
     made = object.__new__(Prediction)  # as without the types that only the tests check
     made.__dict__.update(kind="guess", top=(("yes", 0.5),))
-    with pytest.raises(TraceError, match="the kind guess; there are answer, candidates"):
+    with pytest.raises(TraceError, match="the kind guess; there are answer, score"):
         made.__post_init__()
 
 

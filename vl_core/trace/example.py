@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from PIL import Image
 
 from vl_core.errors import TraceError
-from vl_core.example import Example, Region
+from vl_core.example import Example, Region, Task
 
 DISPLAY_SIDE = 768  # pixels: sharp on a page, small in a file
 
@@ -16,7 +16,8 @@ class TracedExample:
 
     image: the picture as the model saw it. picture: the original for display, at most 768 pixels
     on its longer side. original_size: width and height of the original in pixels, the unit of all
-    boxes. All three are None without a picture. answer: the right answer where it is known.
+    boxes. All three are None without a picture. answer: the right answer where it is known. task,
+    breaks: as in Example.
     """
 
     text: str
@@ -25,6 +26,8 @@ class TracedExample:
     original_size: tuple[int, int] | None = None
     regions: tuple[Region, ...] = ()
     answer: str | None = None
+    task: Task = "answer"
+    breaks: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         has = [part is not None for part in (self.image, self.picture, self.original_size)]
@@ -40,7 +43,16 @@ class TracedExample:
     def of(cls, example: Example, image: Image.Image | None) -> "TracedExample":
         """The example, with its picture reduced for display and beside it what the model saw."""
         picture = None if example.image is None else _for_display(example.image)
-        return cls(example.text, image, picture, example.size, example.regions, example.answer)
+        return cls(
+            example.text,
+            image,
+            picture,
+            example.size,
+            example.regions,
+            example.answer,
+            example.task,
+            example.breaks,
+        )
 
 
 def _for_display(picture: Image.Image) -> Image.Image:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from vl_core.trace.whole import Trace
 
 FORMAT = "vl-interpret-trace"
-VERSION = 3  # raise it with every change of the layout below
+VERSION = 4  # raise it with every change of the layout below
 
 _WORDS = ("texts", "kinds", "views")  # what a table of tokens says in words
 
@@ -147,6 +147,8 @@ def _pack_example(example: TracedExample, arrays: Arrays) -> JSON:
         "original_size": example.original_size,
         "regions": [asdict(region) for region in example.regions],
         "answer": example.answer,
+        "task": example.task,
+        "breaks": example.breaks,
     }
 
 
@@ -159,16 +161,23 @@ def _unpack_example(description: JSON, arrays: Arrays) -> TracedExample:
         None if size is None else (size[0], size[1]),
         tuple(map(_unpack_region, description["regions"])),
         description["answer"],
+        description["task"],
+        tuple(description["breaks"]),
     )
 
 
 def _unpack_region(description: JSON) -> Region:
-    """A region; in files that do not say so, each one is asked about."""
-    span, is_asked = description["span"], description.get("is_asked", True)
+    span, is_asked = description["span"], description["is_asked"]
     if not isinstance(is_asked, bool):
         raise TraceError(f"a region with is_asked {is_asked!r}; true or false is wanted")
-    box = tuple(description["box"])
-    return Region(description["label"], box, None if span is None else tuple(span), is_asked)
+    return Region(
+        description["label"],
+        tuple(description["box"]),
+        None if span is None else tuple(span),
+        is_asked,
+        description["number"],
+        tuple(tuple(map(tuple, outline)) for outline in description["outlines"]),
+    )
 
 
 def _png(picture: Image.Image) -> np.ndarray:

@@ -4,21 +4,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
+import numpy as np
+
 from vl_core.errors import TraceError
 from vl_core.frozen import freeze, own_mapping
 
 ROUNDING = 1e-3
 
-PredictionKind = Literal["answer", "candidates", "similarity", "text"]
+PredictionKind = Literal["answer", "score", "similarity", "text"]
+_LARGEST = float(np.finfo(np.float64).max)
+_RANGES = {"similarity": (-1, 1), "score": (-_LARGEST, _LARGEST)}
 
 
 @dataclass(frozen=True)
 class Prediction:
     """What the model said.
 
-    kind: "answer" from a fixed list, "candidates" that were given, "similarity" of picture and
-    text, or generated "text". top: the likeliest first, each with its probability (0..1); for a
-    similarity the cosine (-1..1), for generated text the probability of each token in turn.
+    kind: "answer" from a fixed list, the "score" of a candidate or a source, "similarity" of
+    picture and text, or generated "text". top: the likeliest first, each with its probability
+    (0..1); for a similarity the cosine (-1..1), for generated text the probability of each token
+    in turn; for a score any number, which is larger the better what was judged fits and compares
+    with those of the same question only.
     similarity: the cosine of picture and text, where a model gives it beside an answer.
     """
 
@@ -33,11 +39,11 @@ class Prediction:
             kinds = ", ".join(get_args(PredictionKind))
             raise TraceError(f"a prediction of the kind {self.kind}; there are {kinds}")
         numbers = [number for _, number in self.top]
-        lowest = -1 if self.kind == "similarity" else 0
+        lowest, highest = _RANGES.get(self.kind, (0, 1))
         for number in numbers:
             # Half precision rounds a probability or a cosine of 1 up by as much.
-            if not lowest - ROUNDING <= number <= 1 + ROUNDING:
-                raise TraceError(f"a prediction of {number}, wanted {lowest} to 1")
+            if not lowest - ROUNDING <= number <= highest + ROUNDING:
+                raise TraceError(f"a prediction of {number}, wanted {lowest} to {highest}")
         if self.similarity is not None and not abs(self.similarity) <= 1 + ROUNDING:
             raise TraceError(f"a similarity of {self.similarity}, wanted -1 to 1")
         if self.kind != "text" and numbers != sorted(numbers, reverse=True):

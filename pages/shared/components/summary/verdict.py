@@ -6,7 +6,7 @@ A number is called a probability only where it is one.
 from typing import Any
 
 from pages.shared.layout import percent
-from pages.shared.said import cosine, generated
+from pages.shared.said import cosine, generated, score
 from vl_core.trace import Prediction, Trace
 
 LISTED = 5
@@ -16,13 +16,17 @@ READ = {
 }
 TITLES = {
     "answer": "What the model answers",
-    "candidates": "How the model ranks the candidates",
+    "score": "How well it fits, in the model's eyes",
     "similarity": "How alike the model finds picture and text",
     "text": "What the model answers",
 }
 NO_PROBABILITY = (
     "The cosine of the angle between the two, −1 to 1. It is no probability and says little by "
     "itself: compare it with that of other texts or pictures."
+)
+NO_SHARE = (
+    "A score has no unit and is no probability: it says something only beside those of the other "
+    "candidates or sources of the same question, and the largest is the model's choice."
 )
 EACH_WORD = (
     "Below each token stands the probability that the model gave it, given all that came before. "
@@ -52,6 +56,8 @@ def _listed(prediction: Prediction) -> tuple[tuple[str, float], ...]:
 
 
 def _answer(prediction: Prediction, text: str, number: float) -> dict[str, Any]:
+    if prediction.kind == "score":
+        return {"text": text, "share": 0.0, "said": score(number)}
     is_cosine = prediction.kind == "similarity"
     said = cosine(number) if is_cosine else percent(min(number, 1.0))
     return {"text": text, "share": min(1.0, max(0.0, number)), "said": said}
@@ -63,6 +69,8 @@ def _note(prediction: Prediction) -> str:
         return EACH_WORD
     if prediction.kind == "similarity":
         return NO_PROBABILITY
+    if prediction.kind == "score":
+        return NO_SHARE
     if prediction.similarity is None:
         return ""
     return f"Cosine of picture and text: {cosine(prediction.similarity)}. {NO_PROBABILITY}"
@@ -73,7 +81,7 @@ def _truth(trace: Trace) -> str:
     right, prediction = trace.example.answer, trace.prediction
     if right is None:
         return ""
-    if prediction.kind in ("similarity", "text"):
+    if prediction.kind in ("score", "similarity", "text"):
         return f"The right answer is known: {right}."
     is_right = prediction.top[0][0].casefold() == right.casefold()
     verdict = "right" if is_right else f"wrong: it is {right}"
