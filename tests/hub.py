@@ -9,11 +9,11 @@ import re
 import socket
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from types import SimpleNamespace
 from urllib.parse import unquote, urlsplit
 
@@ -26,6 +26,7 @@ TOKEN = "hf_" + "a" * 34
 NOT_FOUND = (404, "RepoNotFound")
 GATED = (401, "GatedRepo")
 BROKEN = (500, None)
+PATIENCE = 30  # seconds: only a test that fails takes them
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
@@ -45,6 +46,7 @@ class Hub:
     repositories that want a token for files. converters: for a repository, who opened a pull
     request that adds safetensors, and its number. cuts: for a file, after how many bytes each of
     the next answers breaks off. resets: whether it breaks off for good, as when a cable is pulled.
+    holds: for a file, what is waited for in its middle.
     """
 
     url: str = ""
@@ -54,6 +56,7 @@ class Hub:
     converters: dict[str, tuple[str, int]] = field(default_factory=dict)
     cuts: dict[str, list[int]] = field(default_factory=dict)
     resets: bool = False
+    holds: dict[str, Event] = field(default_factory=dict)
     failure: tuple[int, str | None] | None = None
     asked: list[str] = field(default_factory=list)
 
@@ -124,6 +127,7 @@ def in_place_of_hugging_face(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
 
 class _Handler(BaseHTTPRequestHandler):
     hub: Hub
+    _hold: Event | None = None
     protocol_version = "HTTP/1.1"
     routes = (
         (re.compile(r"/api/models/([^/]+/[^/]+)/discussions"), "_discussions"),
@@ -165,9 +169,20 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         if self.command == "GET":
-            self.wfile.write(body[:cut])
+            self._write(body[:cut])
         if cut is not None:
             self._break_off()
+
+    def _write(self, body):
+        if self._hold is None:
+            self.wfile.write(body)
+            return
+        middle = len(body) // 2
+        self.wfile.write(body[:middle])
+        self.wfile.flush()
+        self._hold.wait(PATIENCE)
+        with suppress(OSError):  # nobody may be there any more
+            self.wfile.write(body[middle:])
 
     def _break_off(self):
         self.wfile.flush()
@@ -257,4 +272,5 @@ class _Handler(BaseHTTPRequestHandler):
         ranged = {"Content-Range": f"bytes {start}-{len(whole) - 1}/{len(whole)}"}
         cuts = self.hub.cuts.get(name, [])
         cut = cuts.pop(0) if cuts and self.command == "GET" else None
+        self._hold = self.hub.holds.get(name)
         self._send(206 if start else 200, whole[start:], ranged if start else {}, cut)

@@ -131,31 +131,33 @@ def _joined(name: str, values: Sequence[Tensor]) -> Tensor:
 
 def first_states(model: Model, example: Example) -> dict[str, Tensor]:
     """Of each stream the embeddings (token x width) when attention mixes nothing."""
+    with torch.inference_mode():
+        return _first_states(model, on_device(model.family, model.family.inputs(example)))
+
+
+def _first_states(model: Model, inputs: BatchFeature) -> dict[str, Tensor]:
     found: dict[str, Tensor] = {}
 
     def note(stream: str, state: Tensor) -> None:
         found.setdefault(stream, state.flatten(0, -2).clone())
 
-    family = model.family
-    inputs = on_device(family, family.inputs(example))
     with (
-        torch.inference_mode(),
         mock.patch.object(interface, "sdpa_attention_forward", _identity),
-        capture.recording(family.model, lambda *_: None, note),
+        capture.recording(model.family.model, lambda *_: None, note),
     ):
         torch.manual_seed(0)
-        family.model(**inputs)
+        model.family.model(**inputs)
     return found
 
 
 def pass_rate(model: Model, example: Example, tokens: TokenTable, stream: str) -> float:
     """Which share of the stream's patches changes most when its own part is inverted.
 
-    At most 40 of them, spread over all; each is compared with the patches of its own view.
+    Some 40 of them, spread over all; each is compared with the patches of its own view.
     """
     before = first_states(model, example)[stream]
     placed = np.flatnonzero(tokens.is_image)
-    asked = placed[:: max(1, len(placed) // 40)]
+    asked = _asked(placed)
     passed = 0
     for token in asked:
         rivals = placed[[tokens.views[one] == tokens.views[token] for one in placed]]
@@ -163,3 +165,57 @@ def pass_rate(model: Model, example: Example, tokens: TokenTable, stream: str) -
         change = (after - before).norm(dim=-1).numpy()
         passed += rivals[change[rivals].argmax()] == token
     return passed / len(asked)
+
+
+def _asked(placed: np.ndarray) -> np.ndarray:
+    """Some 40 of these tokens, spread over all."""
+    return placed[:: max(1, len(placed) // 40)]
+
+
+def centre_errors(model: Model, example: Example, tokens: TokenTable, stream: str) -> np.ndarray:
+    """How far from where the model sees it the centre of each patch's box lies, in pixels.
+
+    Some 40 of them, spread over all. The pixels that a patch is made of are those of the
+    model's input that its embedding depends on; where these lie in the original says a picture
+    whose values are coordinates.
+    """
+    asked = _asked(np.flatnonzero(tokens.is_image))
+    boxes = tokens.boxes[asked]
+    places, is_picture = _pixel_places(model, example)
+    seen = [
+        places[area & is_picture].mean(axis=0) for area in _areas(model, example, stream, asked)
+    ]
+    return np.linalg.norm(np.stack(seen) - (boxes[:, :2] + boxes[:, 2:]) / 2, axis=1)
+
+
+def _pixel_places(model: Model, example: Example) -> tuple[np.ndarray, np.ndarray]:
+    """Where in the original each number of the input lies (... x 2), and which are of a picture.
+
+    Processors resize, shift and scale: each number grows evenly from its value for black to that
+    for white, so that no order of channels or patches need be known.
+    """
+    red, green, _ = coordinate_image(example.size).split()
+    black, white = (Image.new("L", example.size, shade) for shade in (0, 255))
+    inputs = [
+        model.family.inputs(Example(Image.merge("RGB", [shade] * 3), example.text))
+        for shade in (black, white, red, green)
+    ]
+    dark, bright, *coordinates = (one["pixel_values"].double().numpy() for one in inputs)
+    span = bright - dark
+    is_picture = span > span.max() / 2  # padding is the same for all
+    shares = [(one - dark) / np.where(is_picture, span, 1) for one in coordinates]
+    return np.stack(shares, axis=-1) * example.size, is_picture
+
+
+def _areas(
+    model: Model, example: Example, stream: str, asked: Sequence[int]
+) -> Iterator[np.ndarray]:
+    """For each of these tokens, which numbers of the input its embedding depends on."""
+    inputs = on_device(model.family, model.family.inputs(example))
+    pixels = inputs["pixel_values"] = inputs["pixel_values"].clone().requires_grad_()
+    states = _first_states(model, inputs)[stream]
+    # A norm makes the plain sum of an embedding the same for all.
+    direction = torch.randn(states.shape[-1], generator=torch.Generator().manual_seed(0))
+    for token in asked:
+        (slope,) = torch.autograd.grad(states[token] @ direction, pixels, retain_graph=True)
+        yield (slope != 0).numpy()

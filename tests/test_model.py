@@ -14,8 +14,11 @@ from transformers import BatchFeature
 import vl_core
 from tests.builders import random_picture
 from tests.checkpoints import save_kdvlp
+from tests.families.test_idefics3 import save_smolvlm
 from vl_core import capture, families, head_stats
+from vl_core.checkpoints import Checkpoint
 from vl_core.errors import ModelError, TextError
+from vl_core.families.kdvlp import KDVLPForTasks
 
 SIZE = (330, 190)
 
@@ -141,6 +144,74 @@ def test_a_processor_that_fails_on_its_first_picture_is_refused_at_load(tmp_path
         vl_core.load(str(folder))
 
 
+def test_damage_is_told_by_the_models_name(tmp_path):
+    """Whoever asked for it never learns where on the server it lies."""
+    checkpoint = Checkpoint(save_kdvlp(tmp_path), "someone/small", "0" * 40)
+    (tmp_path / "tokenizer.json").unlink()
+
+    with pytest.raises(ModelError, match="someone/small") as caught:
+        vl_core.model.loaded(checkpoint)
+
+    assert str(tmp_path) not in str(caught.value)
+
+
+@pytest.mark.parametrize("stage", ["from_pretrained", "plain_outputs", "measured_at_load"])
+def test_memory_that_ends_while_a_model_is_loaded_is_no_damage(folder, monkeypatch, stage):
+    """While weights are read, while it runs, while it is checked."""
+
+    def greedy(*_args, **_options):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB")
+
+    owner = KDVLPForTasks if stage == "from_pretrained" else capture
+    monkeypatch.setattr(owner, stage, greedy)
+
+    with pytest.raises(ModelError, match="There is not enough memory to load") as caught:
+        vl_core.load(str(folder))
+    assert "cannot be loaded" not in str(caught.value)
+
+
+@pytest.mark.parametrize("error", [AttributeError, TypeError, RuntimeError, KeyError])
+def test_a_mistake_of_our_own_is_not_taken_for_a_damaged_checkpoint(folder, monkeypatch, error):
+    """Once the plain model has run, its files are not to blame."""
+
+    def wrong(*_):
+        raise error("ours")
+
+    monkeypatch.setattr(capture.recorder.Recorder, "add", wrong)
+
+    with pytest.raises(error, match="ours"):
+        vl_core.load(str(folder))
+
+
+def checked_inputs(folder, monkeypatch):
+    """What a model is fed for the check when it is loaded."""
+    fed, measure = [], capture.measured_at_load
+
+    def noted(model, inputs, *rest):
+        fed.append(inputs)
+        return measure(model, inputs, *rest)
+
+    monkeypatch.setattr(capture, "measured_at_load", noted)
+    vl_core.load(str(folder))
+    return fed[0]
+
+
+def test_the_check_sees_one_tile_and_no_more_logits_than_one(tmp_path, monkeypatch):
+    """A picture of any size makes 17 tiles for SmolVLM; logits of all tokens take gigabytes."""
+    inputs = checked_inputs(save_smolvlm(tmp_path), monkeypatch)
+
+    assert inputs["pixel_values"].shape[:2] == (1, 1)
+    assert inputs["logits_to_keep"] == 1
+    assert inputs["use_cache"] is False
+
+
+def test_the_check_asks_nothing_that_a_model_does_not_know(folder, monkeypatch):
+    """An encoder has no memory of tokens and one row of logits."""
+    inputs = checked_inputs(folder, monkeypatch)
+
+    assert not {"logits_to_keep", "use_cache"} & set(inputs)
+
+
 def test_a_trace_outlives_its_file(trace, tmp_path):
     """Saved and loaded, it shows the same weights, statistics and prediction."""
     trace.save(tmp_path / "trace.safetensors")
@@ -223,6 +294,17 @@ def test_the_embedded_model_loads_and_is_faithful():
     assert trace.stacks["encoder"].weights.shape[:2] == (6, 8)
     assert trace.provenance.fidelity["weights_vs_eager"] < 1e-5
     assert trace.provenance.fidelity["row_reconstruction"] < 2e-3
+
+
+@pytest.mark.parametrize(("precision", "row_error"), [("bfloat16", 3e-3), ("float16", 2e-3)])
+def test_in_half_precision_it_is_as_faithful(precision, row_error):
+    """Weights as exact; outputs of attention in bfloat16 are themselves rounded by 2e-3."""
+    model = vl_core.load(precision=precision)
+    trace = model.trace(vl_core.Example(random_picture((80, 130)), "what color is the star?"))
+
+    assert trace.provenance.dtype == precision
+    assert trace.provenance.fidelity["weights_vs_eager"] < 1e-5
+    assert trace.provenance.fidelity["row_reconstruction"] < row_error
 
 
 def test_importing_the_core_is_light():

@@ -6,11 +6,11 @@ from functools import cached_property
 import numpy as np
 
 from vl_core.datasets.scenes import COLORS, SHAPES, SIZES, Scene, SceneObject
+from vl_core.families.kdvlp.tags import covered
 
 CELL = 16  # scene pixels
 BACKGROUND = 8  # label of shape and color where there is no object
 IGNORED = -100  # label of size there
-_COVERED = 0.25  # share of a cell that an object's box must cover
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Labelled:
     @cached_property
     def covers(self) -> np.ndarray:
         """Which cells each object lies in: object x cell."""
-        return np.stack([_covered(one, *self.grid) for one in self.scene.objects])
+        return np.stack([_covered(one, self.grid) for one in self.scene.objects])
 
     @cached_property
     def owner(self) -> np.ndarray:
@@ -64,15 +64,7 @@ class Labelled:
         return np.array([*rows, (BACKGROUND, BACKGROUND, *[IGNORED] * 3)])
 
 
-def _covered(one: SceneObject, rows: int, columns: int) -> np.ndarray:
-    """Cells of which the object's box covers a quarter, and always the cell of its centre."""
-    left, top, right, bottom = one.box
-    shares = _overlap(top, bottom, rows)[:, None] * _overlap(left, right, columns)[None, :]
-    covered = shares >= _COVERED
-    covered[int(one.y // CELL), int(one.x // CELL)] = True
-    return covered.reshape(-1)
-
-
-def _overlap(start: float, end: float, n_cells: int) -> np.ndarray:
-    edges = np.arange(n_cells) * CELL
-    return np.clip(np.minimum(end, edges + CELL) - np.maximum(start, edges), 0, None) / CELL
+def _covered(one: SceneObject, grid: tuple[int, int]) -> np.ndarray:
+    """Cells that the object's box covers, as the model's own inputs count them."""
+    center = int(one.y // CELL), int(one.x // CELL)
+    return covered([edge / CELL for edge in one.box], center, grid)

@@ -3,6 +3,11 @@
     model = vl_core.load("embedded")
     trace = model.trace(vl_core.Example("picture.png", "what color is the star?"))
 
+LXMERT and VisualBERT read no pixels but the regions that a detector found, beside the picture:
+
+    found = vl_core.Detections.read("regions.npz")  # or vl_core.Detections(features, boxes)
+    trace = model.trace(vl_core.Example("picture.png", "what is this?", detections=found))
+
 It serves the app, a notebook and the command line alike. Data runs one way: example -> family ->
 trace -> statistic -> figure. The rooms:
 
@@ -27,6 +32,8 @@ attention_matrix    a whole matrix in few enough cells; attention_tables: the sa
 coverage            which part of a picture a model's patches cover
 figures             arrays -> Plotly figures
 store               traces on disk, keyed by content
+linked_view         the picture, the words and what they look at, as the browser draws them
+notebook            the linked view in Jupyter, and as a file that needs no server
 wire                attention, or the queries and keys behind it, as bytes for the browser
 findings            what was measured of the embedded model: accuracy, and what each head is worth
 datasets            scenes of our own and other sources of examples
@@ -34,6 +41,7 @@ datasets            scenes of our own and other sources of examples
 
 from typing import TYPE_CHECKING, Any
 
+from vl_core.detections import Detections
 from vl_core.example import Example, Region
 from vl_core.trace import Trace
 
@@ -41,7 +49,7 @@ if TYPE_CHECKING:
     from vl_core.model import Model
 
 __version__ = "0.1.0"
-__all__ = ["Example", "Region", "Trace", "__version__", "load"]
+__all__ = ["Detections", "Example", "Region", "Trace", "__version__", "load"]
 
 
 def load(name: str = "embedded", **options: Any) -> "Model":  # noqa: ANN401 those of model.load

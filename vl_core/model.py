@@ -3,19 +3,27 @@
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from importlib import metadata
+from inspect import signature
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
-from transformers import BatchFeature
+from transformers import BatchFeature, PreTrainedModel
 
 from vl_core import __version__, capture, checkpoints, families
 from vl_core.detections import Detections
+from vl_core.errors import ModelError, TextError
 from vl_core.example import Example
 from vl_core.trace import Provenance, Trace, TracedExample
 
 Progress = Callable[[str], None]
+
+_CANNOT_SCORE = (
+    "This model gives no score to a {task}. Choose the embedded model, ViLT or BLIP for retrieval, "
+    "CLIP or SigLIP; for candidates also LLaVA, Qwen-VL and their like."
+)
 
 
 @dataclass(frozen=True)
@@ -67,8 +75,9 @@ class Model:
         tell("Reading the example")
         inputs = on_device(self.family, self.family.inputs(example))
         tell("Running the model")
-        with torch.inference_mode():
-            inputs = self.family.answered(inputs)
+        if families.judge(self.family, example.task) is None:  # what is judged stands there already
+            with torch.inference_mode():
+                inputs = self.family.answered(inputs)
         tables = self.family.streams(example, inputs)
         tell("Measuring the heads")
         plan = capture.Plan.within(budget, self.footprint.estimate(tables))
@@ -83,6 +92,28 @@ class Model:
             self.family.prediction(example, inputs, outputs),
             replace(self.provenance, fidelity=fidelity),
         )
+
+    def score(self, example: Example) -> float:
+        """How well a candidate or a source fits: the number by which those of a question rank.
+
+        The larger the better; what it is depends on the model: a logit, the probability of a
+        match, a cosine, the mean log-probability of a candidate's tokens. One plain pass, of which
+        nothing is kept. Raises ModelError if the model cannot judge what the example's task is
+        about, and TextError or ImageError for an example that it cannot read or that has nothing
+        to judge. Several threads may call it at once.
+        """
+        if example.task == "answer":
+            raise TextError(
+                "The example asks for an answer, and nothing in it is to be scored. Give one whose "
+                'task is "candidate" or "source"; joined_parts puts its text together.'
+            )
+        judge = families.judge(self.family, example.task)
+        if judge is None:
+            raise ModelError(_CANNOT_SCORE.format(task=example.task))
+        inputs = on_device(self.family, self.family.inputs(example))
+        with torch.inference_mode():
+            outputs: Mapping[str, Any] = self.family.model(**inputs)
+        return judge.score(example, inputs, outputs)
 
     def _run(
         self, inputs: BatchFeature, stacks: capture.Gathering, states: capture.States
@@ -124,8 +155,15 @@ def loaded(
 
     Capture is checked against the model's own output before anything is shown. Raises ModelError,
     with what to do, if its architecture is not covered, if it does not fit the memory, or if the
-    check fails.
+    check fails; by the name that it was asked for by.
     """
+    with checkpoints.told_by_name(checkpoint):
+        return _loaded(checkpoint, precision, device)
+
+
+def _loaded(
+    checkpoint: checkpoints.Checkpoint, precision: checkpoints.Precision, device: str | None
+) -> Model:
     # What was measured of the embedded model was measured in full precision, which is small.
     is_embedded = checkpoint.model_id == checkpoints.EMBEDDED_NAME and precision == "auto"
     how = checkpoints.loading(checkpoint, "float32" if is_embedded else precision, device)
@@ -133,18 +171,30 @@ def loaded(
     if how.device is not None:
         family.model.to(how.device)
     footprint = capture.Footprint(family.places)
-    with families.refusing_damage(checkpoint.path):  # some of it shows only when the model runs
-        fidelity = _checked(family, footprint)
+    fidelity = _checked(family, footprint, checkpoint.path)
     return Model(family, _provenance(checkpoint, how, family, fidelity), footprint)
 
 
-def _checked(family: families.Family, footprint: capture.Footprint) -> dict[str, float]:
+def _checked(
+    family: families.Family, footprint: capture.Footprint, folder: Path
+) -> dict[str, float]:
     """Attach the model; what was measured of its capture on a small example."""
-    example = _check_example(family)
-    inputs = on_device(family, family.inputs(example))
-    modules = attention_modules(family, family.streams(example, inputs))
+    small = family.untiled() if isinstance(family, families.CutsTiles) else family
+    example = _check_example(small)
+    with families.refusing_damage(folder):  # some of it shows only when the model runs
+        inputs = on_device(small, small.inputs(example))
+        inputs.update(_without_answer(family.model))
+        plain = capture.plain_outputs(family.model, inputs)
+    modules = attention_modules(small, small.streams(example, inputs))
     capture.watch(family.model, family.doors())
-    return capture.measured_at_load(family.model, inputs, modules, footprint)
+    return capture.measured_at_load(family.model, inputs, modules, footprint, plain)
+
+
+def _without_answer(model: PreTrainedModel) -> dict[str, Any]:
+    """What the model is told when nobody reads its answer: logits of all tokens take gigabytes."""
+    known = signature(model.forward).parameters
+    options = {"use_cache": False, "logits_to_keep": 1}
+    return {name: value for name, value in options.items() if name in known}
 
 
 def _provenance(
@@ -180,11 +230,16 @@ def attention_modules(family: families.Family, streams: Collection[str]) -> list
 
 
 def on_device(family: families.Family, inputs: BatchFeature) -> BatchFeature:
-    """The inputs where the model is and, as far as they are no whole numbers, in its precision."""
+    """The inputs where the model is and, as far as they are no whole numbers, in its precision.
+
+    That is what it was loaded in: some models keep a part in float32 (BLIP-2 its Q-Former), and
+    `model.dtype` is that of whichever part comes first.
+    """
     model = family.model
+    dtype = model.config.dtype or model.dtype
     return BatchFeature(
         {
-            name: value.to(model.device, model.dtype if value.is_floating_point() else None)
+            name: value.to(model.device, dtype if value.is_floating_point() else None)
             for name, value in inputs.items()
         }
     )

@@ -118,6 +118,29 @@ def bert(padding: str | None = None) -> Case:
     return Case(sharpened(model), inputs, _modules(model, "attention.self"), is_padding)
 
 
+def t5(padding: str | None = None) -> Case:
+    """Full attention with a bias for each head and distance, the same in all layers."""
+    config = transformers.T5Config(
+        vocab_size=50,
+        d_model=48,
+        d_kv=4,
+        d_ff=20,
+        num_layers=3,
+        num_heads=6,
+        relative_attention_num_buckets=8,
+        relative_attention_max_distance=12,
+        attn_implementation="eager",
+    )
+    model = transformers.T5EncoderModel(config)
+    inputs, is_padding = _padded(padding or "right")
+    if padding is None:
+        inputs, is_padding = _tokens(), torch.zeros_like(is_padding)
+    model = sharpened(model, std=0.15)  # its scores are not scaled down
+    bias = model.encoder.block[0].layer[0].SelfAttention.relative_attention_bias
+    torch.nn.init.normal_(bias.weight, std=3)
+    return Case(model, inputs, _modules(model, "SelfAttention"), is_padding)
+
+
 @dataclass(frozen=True)
 class TwoTowers(Case):
     """A case whose weights come from two encoders."""
@@ -188,6 +211,8 @@ CASES: dict[str, Callable[[], Case]] = {
     "gemma2, padded": lambda: gemma2("right"),
     "bert": bert,
     "bert, padded": lambda: bert("right"),
+    "t5": t5,
+    "t5, padded": lambda: t5("right"),
     "clip": clip,
     "pix2struct": pix2struct,
 }

@@ -16,6 +16,7 @@ from transformers.models.vilt.modeling_vilt import ViltSelfAttention
 from tests.capture import models, zoo
 from vl_core import capture
 from vl_core.capture import adapters
+from vl_core.capture.tap import tapped
 from vl_core.errors import ModelError
 
 EVERYTHING = slice(None)
@@ -279,14 +280,13 @@ def test_blips_text_attention_keeps_its_masks_and_caches(cache, is_cross):
         torch.testing.assert_close(output, expected, atol=1e-5, rtol=0)
 
 
-def test_models_that_nothing_is_known_of_are_not_reached():
+def test_models_that_nothing_is_known_of_do_not_ask_the_interface():
     """DeBERTa accepts any implementation's name and computes attention by itself."""
     config = transformers.DebertaV2Config(**zoo.TEXT, max_position_embeddings=16)
-    model = transformers.DebertaV2Model(config)
-    capture.attach(model)
 
-    assert not adapters.is_reached(model)
-    assert adapters.is_reached(zoo.vilt().model)
+    assert not adapters.asks_the_interface(transformers.DebertaV2Model(config))
+    assert not adapters.asks_the_interface(zoo.vilt().model)
+    assert adapters.asks_the_interface(zoo.clip().model)
 
 
 # nn.MultiheadAttention
@@ -328,6 +328,28 @@ def test_torchs_attention_gives_what_it_gave(mask, batch_first, bias):
     for evaluation, expected in zip(recorder.evaluations[""], weights, strict=True):
         rows = evaluation.rows(EVERYTHING, EVERYTHING)
         torch.testing.assert_close(rows, expected, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("batch_first", [True, False])
+def test_torchs_attention_in_half_precision_is_torchs_to_the_last_digit(dtype, batch_first):
+    """Queries and keys are rounded as it rounds them, so their weights agree as float32's do."""
+    torch.manual_seed(0)
+    module = nn.MultiheadAttention(12, 3, batch_first=batch_first).eval()
+    for parameter in module.parameters():
+        nn.init.normal_(parameter)
+    module.to(dtype)
+    query, key = torch.randn(2, 5, 12).to(dtype), torch.randn(2, 5, 12).to(dtype)
+    with tapped(module) as matrices:
+        module(query, key, key)
+    adapters.adapt(module)
+
+    with capture.recording(module) as recorder:
+        module(query, key, key)
+
+    for evaluation, own in zip(recorder.evaluations[""], matrices[""], strict=True):
+        rows = evaluation.rows(EVERYTHING, EVERYTHING)
+        torch.testing.assert_close(rows, own, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize(

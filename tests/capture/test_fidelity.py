@@ -1,11 +1,13 @@
 """The checks notice capture that is not the truth."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from tests.capture import models, zoo
 from vl_core import capture
-from vl_core.capture import adapters, fidelity, interface
+from vl_core.capture import adapters, fidelity, heads, interface
 from vl_core.capture.recorder import Recorder
 from vl_core.capture.tap import tapped
 from vl_core.errors import ModelError
@@ -33,9 +35,9 @@ def test_a_wrong_scale_is_refused(monkeypatch):
     case = models.bert()
     plain = interface.Call
 
-    def wrong(*args):
-        *rest, scaling, softcap = args
-        return plain(*rest, scaling * 0.5, softcap)
+    def wrong(*parts):
+        call = plain(*parts)
+        return replace(call, scaling=call.scaling * 0.5)
 
     monkeypatch.setattr(interface, "Call", wrong)
 
@@ -50,12 +52,12 @@ def test_a_wrong_adapter_is_refused(monkeypatch, build):
     specimen = build()
     with tapped(specimen.model) as matrices:
         specimen.run()
-    attend = adapters.attention
+    attend = heads.attention
 
     def wrong(module, query, *rest, **options):
         return attend(module, query * 1.5, *rest, **options)
 
-    monkeypatch.setattr(adapters, "attention", wrong)
+    monkeypatch.setattr(heads, "attention", wrong)
 
     for _ in range(2):
         with pytest.raises(ModelError, match="output_on_off"):
@@ -69,13 +71,13 @@ def test_adapters_are_not_compared_with_themselves(monkeypatch):
     specimen = zoo.visual_bert()
     names = [f"encoder.layer.{layer}.attention.self" for layer in (0, 1)]
     capture.attach(specimen.model)
-    attend, calls = adapters.attention, []
+    attend, calls = heads.attention, []
 
     def counted(module, *rest, **options):
         calls.append(module)
         return attend(module, *rest, **options)
 
-    monkeypatch.setattr(adapters, "attention", counted)
+    monkeypatch.setattr(heads, "attention", counted)
 
     capture.measured_at_load(specimen.model, specimen.inputs, names)
 
@@ -230,11 +232,11 @@ def test_wrong_weights_of_a_diffuse_model_are_refused(monkeypatch, error):
             parameter.data *= 0.1
     plain = interface.Call
 
-    def wrong(module, query, *rest):
-        *rest, scaling, softcap = rest
-        scaling *= {"twice the scores": 2, "no scores": 0}.get(error, 1)
-        query = query.flip(1) if error == "heads in reverse" else query
-        return plain(module, query, *rest, scaling, softcap)
+    def wrong(*parts):
+        call = plain(*parts)
+        scaling = call.scaling * {"twice the scores": 2, "no scores": 0}.get(error, 1)
+        query = call.query.flip(1) if error == "heads in reverse" else call.query
+        return replace(call, query=query, scaling=scaling)
 
     ids = {"input_ids": case.inputs["input_ids"]}
     assert capture.measured_at_load(case.model, ids, case.modules)["weights_vs_eager"] < 1e-6
@@ -244,17 +246,104 @@ def test_wrong_weights_of_a_diffuse_model_are_refused(monkeypatch, error):
         capture.measured_at_load(case.model, ids, case.modules)
 
 
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_models_in_half_precision_pass(dtype):
-    """Their eager attention rounds its scores, which is no fault of capture."""
+HALVES = [torch.bfloat16, torch.float16]
+
+
+def halved(specimen, dtype):
+    """The specimen in half precision, on sdpa where it has that, and its attention modules."""
+    model = specimen.model.to(dtype)
+    inputs = {
+        name: value.to(dtype) if value.is_floating_point() else value
+        for name, value in specimen.inputs.items()
+    }
+    with torch.inference_mode(), tapped(model) as matrices:
+        model(**inputs)
+    if model._supports_sdpa:
+        model.set_attn_implementation("sdpa")
+    return model, inputs, list(matrices)
+
+
+@pytest.mark.parametrize("dtype", HALVES)
+@pytest.mark.parametrize("name", zoo.ZOO)
+def test_in_half_precision_weights_are_as_exact(name, dtype):
+    """Held against float32 of the model's own queries and keys, in a padded batch."""
     torch.manual_seed(0)
+
+    figures = capture.measured_at_load(*halved(zoo.ZOO[name](), dtype))
+
+    assert figures["weights_vs_eager"] < 1e-5
+
+
+@pytest.mark.parametrize("dtype", HALVES)
+@pytest.mark.parametrize("build", [zoo.clip, zoo.visual_bert, zoo.siglip])
+def test_in_half_precision_a_slightly_wrong_scale_is_refused(monkeypatch, dtype, build):
+    """Two per cent are below what bfloat16 itself rounds off, and are seen all the same."""
+    torch.manual_seed(0)
+    plain = interface.Call
+
+    def wrong(*parts):
+        call = plain(*parts)
+        return replace(call, scaling=call.scaling * 1.02)
+
+    monkeypatch.setattr(interface, "Call", wrong)
+
+    with pytest.raises(ModelError, match=r"weights_vs_eager is 0\.01\d*, wanted at most 0\.001"):
+        capture.measured_at_load(*halved(build(), dtype))
+
+
+def test_outputs_may_differ_by_the_coarsest_precision(monkeypatch):
+    """A model that keeps its first part in float32 says of itself that it is of that type."""
+    torch.manual_seed(0)
+    model, inputs, modules = halved(zoo.visual_bert(), torch.bfloat16)
+    monkeypatch.setattr(type(model), "dtype", torch.float32)
+    largest = fidelity._worst(output.abs() for output in fidelity._outputs(model, inputs).values())
+
+    figures = capture.measured_at_load(model, inputs, modules)
+
+    assert figures["output_on_off"] > fidelity.TOLERANCE * largest
+
+
+def test_in_half_precision_a_changed_output_is_refused(monkeypatch):
+    """Modules are fed alike when weights are compared; that hides no difference of outputs."""
+    torch.manual_seed(0)
+    model, inputs, modules = halved(zoo.clip(), torch.bfloat16)
+    sdpa = interface.sdpa_attention_forward
+
+    def wrong(*arguments, **options):
+        output, weights = sdpa(*arguments, **options)
+        return output * 1.5, weights
+
+    monkeypatch.setattr(interface, "sdpa_attention_forward", wrong)
+
+    with pytest.raises(ModelError, match="output_on_off"):
+        capture.measured_at_load(model, inputs, modules)
+
+
+def test_outputs_that_are_no_numbers_are_refused_with_what_to_do():
+    """Some models leave the range of float16, captured or not."""
     case = models.llama()
-    case.model.to(dtype)
-    ids = {"input_ids": case.inputs["input_ids"]}
+    case.model.lm_head.weight.data *= 1e6
+    case.model.to(torch.float16)
 
-    figures = capture.measured_at_load(case.model, ids, case.modules)
+    with pytest.raises(ModelError, match=r"output\.logits. Load it in float32"):
+        capture.measured_at_load(case.model, {"input_ids": case.inputs["input_ids"]}, case.modules)
 
-    assert 1e-3 < figures["weights_vs_eager"] < 0.1
+
+def test_outputs_that_are_known_are_not_worked_out_again(monkeypatch):
+    """Given the plain ones, the model runs twice: captured, and under the tap."""
+    torch.manual_seed(0)
+    case = models.bert()
+    plain = capture.plain_outputs(case.model, case.inputs)
+    runs, run = [], fidelity._outputs
+    monkeypatch.setattr(fidelity, "_outputs", lambda *given: runs.append(1) or run(*given))
+
+    figures = capture.measured_at_load(case.model, case.inputs, case.modules, plain=plain)
+
+    assert len(runs) == 2
+    assert figures["output_on_off"] < 1e-5
+    other = {name: output + 1 for name, output in plain.items()}
+    with pytest.raises(ModelError, match="output_on_off"):
+        capture.measured_at_load(case.model, case.inputs, case.modules, plain=other)
 
 
 def test_a_changed_output_is_refused_however_small_the_outputs(monkeypatch):

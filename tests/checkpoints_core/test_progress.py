@@ -49,20 +49,42 @@ def test_what_the_work_raises_is_raised_here():
         told(work, "it", 1, Counter(), lambda *_: None)
 
 
-def test_who_stops_listening_is_not_held_up(monkeypatch):
-    """A page that is left ends its wait at once; the work goes on."""
+def test_who_stops_listening_is_not_held_up_and_the_work_stops(monkeypatch):
+    """A page that is left ends its wait at once; the next chunk that arrives is the last."""
     monkeypatch.setattr(progress, "_EVERY", 0.001)
-    go, finished = Event(), Event()
+    begun, go, stopped = Event(), Event(), Event()
+    counter, arrived = Counter(), []
 
     def work():
+        bar = counter.bars()(unit="B")
+        bar.update(5)
+        arrived.append(5)
+        begun.set()
         go.wait(5)
-        finished.set()
+        try:
+            bar.update(7)
+            arrived.append(7)
+        finally:
+            stopped.set()
 
     def tell(*_):
+        assert begun.wait(5)
         raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        told(work, "it", 1, Counter(), tell)
-    assert not finished.is_set()
+        told(work, "it", 1, counter, tell)
+    assert not stopped.is_set()
     go.set()
-    assert finished.wait(5)
+    assert stopped.wait(5)
+    assert (arrived, counter.done) == ([5], 5)
+
+
+def test_bars_that_count_files_stop_as_well():
+    """Else files that have not begun would still be fetched."""
+    counter = Counter()
+    files = counter.bars()(total=4)
+    files.update(1)
+    counter.stop()
+
+    with pytest.raises(progress._StoppedError):
+        files.update(1)

@@ -4,9 +4,10 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import get_ident
+from threading import Event, get_ident
 
 import pytest
 from huggingface_hub import constants
@@ -328,6 +329,33 @@ def test_an_interrupted_download_is_never_taken_for_complete(published, folder, 
     assert set(files_of(found.path)) == READ
     assert is_cached(REPOSITORY)
     assert not [line for line in published.asked if "tokenizer.json" in line]
+
+
+class EnoughError(Exception):
+    """Who asked for a download wants it no longer."""
+
+
+def test_a_download_that_is_stopped_ends_at_its_next_chunk(published, monkeypatch):
+    """Nothing of the file is left or taken for the whole; another load fetches it."""
+    monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 1000)
+    held = published.holds["model.safetensors"] = Event()
+
+    def tell(_, share):
+        if share is not None and share > 0.2:
+            raise EnoughError
+
+    with pytest.raises(EnoughError):
+        find(REPOSITORY, tell=tell)
+    held.set()
+    for thread in threading.enumerate():
+        if thread.name.startswith("download"):
+            thread.join(hub_module.PATIENCE)
+
+    assert len(published.requested("model.safetensors")) == 1
+    assert not list(cache.root().rglob("*.incomplete"))
+    assert not list(cache.root().rglob("model.safetensors"))
+    assert not is_cached(REPOSITORY)
+    assert set(files_of(find(REPOSITORY).path)) == READ
 
 
 def test_a_snapshot_that_lacks_a_tokenizer_is_not_complete(published):

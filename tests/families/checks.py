@@ -9,6 +9,7 @@
 A family whose streams, pictures or questions differ says so in its class's constants.
 """
 
+import re
 import sys
 from itertools import pairwise
 from pathlib import Path
@@ -41,6 +42,7 @@ class FamilyChecks:
     reads_text_alone: ClassVar = True
     # For each stream with patches, which share of them reacts most to its own part of the picture.
     pass_rates: ClassVar = {"language": 1.0, "vision tower": 1.0}
+    off_centre: ClassVar = 1.0  # pixels that the middle of a patch's box may be off
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -73,6 +75,17 @@ class FamilyChecks:
         assert figures["output_on_off"] <= 1e-5
         assert figures["row_reconstruction"] <= 2e-3
 
+    @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+    def test_half_precision_is_what_transformers_makes_of_it(self, folder, dtype):
+        """Every weight and buffer, in type and value, though torch's default is left alone."""
+        found = families.load(folder, {"dtype": dtype}).model
+        wanted = type(found).from_pretrained(folder, dtype=dtype)
+
+        loaded = dict(found.named_parameters()) | dict(found.named_buffers())
+        for name, value in (*wanted.named_parameters(), *wanted.named_buffers()):
+            assert loaded[name].dtype == value.dtype, name
+            assert torch.equal(loaded[name], value), name
+
     def test_every_evaluation_is_captured_as_the_tap_sees_it(self, folder, model):
         """Live to 1e-5 and as stored to 2e-3, in a batch of two of which one is padded."""
         plain = families.load(folder)
@@ -92,6 +105,28 @@ class FamilyChecks:
                 assert ((live - weights).abs() * has_keys).max() <= 1e-5, name
                 stored = capture.keeping.block(evaluation).kept.rows(EVERYTHING, EVERYTHING)
                 assert np.abs(stored - live.numpy()).max() <= 2e-3, name
+
+    @pytest.mark.parametrize(("precision", "row_error"), [("bfloat16", 3e-3), ("float16", 2e-3)])
+    def test_half_precision_is_captured_as_exactly(self, folder, example, precision, row_error):
+        """Weights to 1e-5 of what the model's queries and keys give in float32, also in a batch.
+
+        Whatever part of it a model keeps in float32, it is fed in its own precision. row_error:
+        outputs of attention in bfloat16 are themselves rounded by 2e-3.
+        """
+        trace = vl_core.load(str(folder), precision=precision).trace(example)
+        dtype = getattr(torch, precision)
+        plain = families.load(folder, {"dtype": dtype})
+        inputs = on_device(plain, self.batch(plain))
+        assert {one.dtype for one in inputs.values() if one.is_floating_point()} <= {dtype}
+        modules = attention_modules(plain, trace.streams)
+
+        # Refuses a model whose outputs change by more than some of its last digits.
+        batch = capture.measured_at_load(plain.model, inputs, modules)
+
+        assert trace.provenance.dtype == precision
+        for figures in (trace.provenance.fidelity, batch):
+            assert figures["weights_vs_eager"] <= 1e-5
+        assert trace.provenance.fidelity["row_reconstruction"] <= row_error
 
     def batch(self, family):
         """Two questions of different length about two pictures, the shorter one padded."""
@@ -127,6 +162,14 @@ class FamilyChecks:
         for table in tables:
             assert all(table.kinds[i] == "text" for i in np.flatnonzero(table.spans[:, 0] >= 0))
 
+    def test_tokens_are_called_by_what_they_stand_for(self, trace):
+        """Not by a vocabulary's signs for blanks, bytes, ends of words and pieces of them."""
+        strange = re.compile(r"[ĠĊ▁]|^##.|</w>|<0x..>")
+        texts = [text for stream in trace.streams.values() for text in stream.tokens.texts]
+
+        assert [text for text in texts if strange.search(text)] == []
+        assert all(text.strip() for text in texts)
+
     def test_patches_lie_where_the_model_sees_them(self, model, example, trace, capsys):
         """Inverting the pixels of a patch changes its own token more than any other of its view."""
         for stream, wanted in self.pass_rates.items():
@@ -134,6 +177,17 @@ class FamilyChecks:
             with capsys.disabled():
                 sys.stdout.write(f"\n{model.family.name}, {stream}: {rate:.0%} of patches ")
             assert rate >= wanted, stream
+
+    def test_boxes_are_centred_on_what_the_model_sees(self, model, example, trace, capsys):
+        """A picture of coordinates, read back from the pixels that each patch is made of."""
+        for stream in self.pass_rates:
+            tokens = trace.streams[stream].tokens
+            errors = probes.centre_errors(model, example, tokens, stream)
+            rate, worst = np.mean(errors <= self.off_centre), errors.max()
+            with capsys.disabled():
+                sys.stdout.write(f"\n{model.family.name}, {stream}: {rate:.0%} centred, ")
+                sys.stdout.write(f"at most {worst:.2f} pixels off ")
+            assert rate == 1, (stream, worst)
 
     def test_the_answer_is_the_plain_models(self, folder, trace, example):
         """Capture changes no word of it and no probability."""
@@ -144,6 +198,7 @@ class FamilyChecks:
         expected = plain.prediction(example, inputs, outputs)
 
         assert trace.prediction.kind == expected.kind
+        assert trace.prediction.text == expected.text
         assert [name for name, _ in trace.prediction.top] == [name for name, _ in expected.top]
         np.testing.assert_allclose(
             [value for _, value in trace.prediction.top],

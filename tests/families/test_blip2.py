@@ -26,9 +26,6 @@ OPT = {
     "num_attention_heads": 6,
     "word_embed_proj_dim": 48,
     "max_position_embeddings": 256,
-    "pad_token_id": 1,
-    "bos_token_id": 2,
-    "eos_token_id": 3,
 }
 T5 = {
     "model_type": "t5",
@@ -38,38 +35,45 @@ T5 = {
     "num_layers": 3,
     "num_decoder_layers": 2,
     "num_heads": 6,
-    "pad_token_id": 1,
-    "eos_token_id": 3,
-    "decoder_start_token_id": 1,
+    "decoder_start_token_id": 0,
 }
 
 
-def save(folder, config_kind, model_kind, text):
+def save(folder, config_kind, model_kind, text, tokenizer):
     """A tower of 4 layers and 5 heads, a Q-Former of 3 and 4 that looks at it in two of them."""
-    tokenizer = tiny.tokenizer()
-    tokenizer.add_tokens(["<image>"], special_tokens=True)
+    ends = ("pad_token_id", "bos_token_id", "eos_token_id")
+    words = {name: getattr(tokenizer, name) for name in ends} | {"vocab_size": len(tokenizer)}
     queries = {
         "hidden_size": 32,
         "intermediate_size": 24,
         "num_hidden_layers": 3,
         "num_attention_heads": 4,
         "encoder_hidden_size": 40,
-        "vocab_size": len(tokenizer),
+        "vocab_size": len(tiny.bert()),
         "cross_attention_frequency": 2,
     }
     config = config_kind(
         vision_config=tiny.tower(),
         qformer_config=queries,
-        text_config=text | {"vocab_size": len(tokenizer)},
+        text_config=text | words,
         num_query_tokens=QUERIES,
         image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
     )
-    tiny.sharpened(model_kind(config)).save_pretrained(folder)
+    scaled(tiny.sharpened(model_kind(config))).save_pretrained(folder)
     BlipImageProcessorPil(size={"height": 56, "width": 56}).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     if config_kind is InstructBlipConfig:
-        tokenizer.save_pretrained(folder / "qformer_tokenizer")
+        tiny.bert().save_pretrained(folder / "qformer_tokenizer")
     return folder
+
+
+def scaled(model):
+    """T5 divides no scores by the root of the width: its queries are smaller instead."""
+    with torch.no_grad():
+        for name, weights in model.named_parameters():
+            if name.endswith(("SelfAttention.q.weight", "EncDecAttention.q.weight")):
+                weights.mul_(T5["d_kv"] ** -0.5)
+    return model
 
 
 class Querying(FamilyChecks):
@@ -127,7 +131,8 @@ class TestBlip2(Querying):
     def folder(cls, tmp_path_factory):
         """A tiny random checkpoint."""
         folder = tmp_path_factory.mktemp("blip2")
-        return save(folder, Blip2Config, Blip2ForConditionalGeneration, OPT)
+        words = tiny.opt("<image>")
+        return save(folder, Blip2Config, Blip2ForConditionalGeneration, OPT, words)
 
     def test_all_stacks_are_there(self, trace):
         """The Q-Former's queries look at themselves and at the picture."""
@@ -148,7 +153,8 @@ class TestBlip2WithT5(Querying):
     @classmethod
     def folder(cls, tmp_path_factory):
         """A tiny random checkpoint."""
-        return save(tmp_path_factory.mktemp("t5"), Blip2Config, Blip2ForConditionalGeneration, T5)
+        folder, words = tmp_path_factory.mktemp("t5"), tiny.t5("<image>")
+        return save(folder, Blip2Config, Blip2ForConditionalGeneration, T5, words)
 
     def test_the_answer_looks_at_the_question(self, trace):
         """Three layers read the question, two speak."""
@@ -181,14 +187,14 @@ class TestInstructBlip(Querying):
     @classmethod
     def folder(cls, tmp_path_factory):
         """A tiny random checkpoint."""
-        text = tiny.language(0, model_type="llama")
-        folder = tmp_path_factory.mktemp("instructblip")
-        return save(folder, InstructBlipConfig, InstructBlipForConditionalGeneration, text)
+        folder, words = tmp_path_factory.mktemp("instructblip"), tiny.llama("<image>")
+        text = tiny.language(words, model_type="llama")
+        return save(folder, InstructBlipConfig, InstructBlipForConditionalGeneration, text, words)
 
     def test_the_q_former_reads_the_question(self, trace):
         """Its words are text there, too, and query tokens look at them."""
         tokens = trace.streams["Q-Former"].tokens
         weights = trace.stacks["Q-Former"].weights[1]
 
-        assert tokens.texts[QUERIES : QUERIES + 2] == ("what", "color")
+        assert tokens.texts[QUERIES : QUERIES + 3] == ("[CLS]", "what", "color")
         assert weights[:, :QUERIES, QUERIES:].sum() > 0.1

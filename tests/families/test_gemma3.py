@@ -16,7 +16,12 @@ from transformers import (
 from tests import probes
 from tests.builders import random_picture
 from tests.families import tiny
-from tests.families.decoder_checks import DecoderChecks, as_published, assert_same
+from tests.families.decoder_checks import (
+    DecoderChecks,
+    as_published,
+    assert_fed_as_published,
+    assert_same,
+)
 from vl_core import families
 from vl_core.example import Example
 
@@ -34,7 +39,7 @@ WINDOW = 5
 
 def save(folder):
     """7 layers of 6 heads behind a tower of 4 layers and 5 heads; 3 x 3 blocks of 2 x 2 patches."""
-    tokenizer = tiny.gemma_tokenizer(
+    tokenizer = tiny.gemma(
         "<start_of_turn>",
         "<end_of_turn>",
         boi_token="<start_of_image>",
@@ -47,14 +52,11 @@ def save(folder):
             model_type="siglip_vision_model", vision_use_head=False, image_size=84
         ),
         text_config=tiny.language(
-            len(tokenizer),
+            tokenizer,
             num_hidden_layers=7,
             head_dim=8,
             query_pre_attn_scalar=8,
             sliding_window=WINDOW,
-            pad_token_id=tokenizer.pad_token_id,
-            bos_token_id=tokenizer.bos_token_id,
-            eos_token_id=tokenizer.eos_token_id,
         ),
         mm_tokens_per_image=9,
         boi_token_index=tokenizer.boi_token_id,
@@ -100,22 +102,8 @@ class TestGemma3(DecoderChecks):
             image_seq_length=9,
         )
         picture = None if size is None else random_picture(size)
-        content = [{"type": "text", "text": self.question}]
-        if picture is not None:
-            content.insert(0, {"type": "image", "image": picture})
-        wanted = processor.apply_chat_template(
-            [{"role": "user", "content": content}],
-            tokenize=True,
-            add_generation_prompt=True,
-            return_dict=True,
-            return_tensors="pt",
-        )
 
-        came = family.inputs(Example(picture, self.question))
-
-        assert set(came) == set(wanted)
-        for name, value in wanted.items():
-            assert torch.equal(came[name], value), name
+        assert_fed_as_published(family, processor, self.question, picture)
 
     @pytest.mark.parametrize("processor", ["Gemma3ImageProcessor", "Gemma3ImageProcessorFast"])
     def test_files_on_the_hub_are_read(self, folder, tmp_path, processor, example):

@@ -18,7 +18,12 @@ from transformers.models.smolvlm import processing_smolvlm
 from tests import probes
 from tests.builders import random_picture
 from tests.families import tiny
-from tests.families.decoder_checks import DecoderChecks, as_published, assert_same
+from tests.families.decoder_checks import (
+    DecoderChecks,
+    as_published,
+    assert_fed_as_published,
+    assert_same,
+)
 from vl_core import families
 from vl_core.example import Example
 
@@ -30,22 +35,16 @@ TEMPLATE = (
     "{% elif line['type'] == 'image' %}{{ '<image>' }}{% endif %}{% endfor %}<end_of_utterance>\n"
     "{% endfor %}{% if add_generation_prompt %}{{ 'Assistant:' }}{% endif %}"
 )
-SIGNS = ("<fake_token_around_image>", "<image>", "<end_of_utterance>")
+SIGNS = ("<fake_token_around_image>", "<image>")
 # SmolVLM has tokens for these, too; the large Idefics3 writes them letter by letter.
 PLACES = ("<global-img>", *(f"<row_{i}_col_{j}>" for i in (1, 2, 3) for j in (1, 2, 3)))
 
 
 def save(folder, config, model, pictures, signs, vision, **options):
     """3 layers of 6 heads behind a tower of 4 layers and 5 heads."""
-    tokenizer = tiny.byte_tokenizer(*signs, bos_token="<|im_start|>")
+    tokenizer = tiny.smol(*signs)
     tokenizer.chat_template = TEMPLATE
-    language = tiny.language(
-        len(tokenizer),
-        model_type="llama",
-        pad_token_id=tokenizer.pad_token_id,
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.convert_tokens_to_ids("<end_of_utterance>"),
-    )
+    language = tiny.language(tokenizer, model_type="llama")
     made = config(
         vision_config=tiny.tower(**vision),
         text_config=language,
@@ -103,21 +102,8 @@ class TestIdefics3(DecoderChecks):
             image_seq_len=4,
             chat_template=TEMPLATE,
         )
-        picture = random_picture(size)
-        content = [{"type": "image", "image": picture}, {"type": "text", "text": self.question}]
-        wanted = processor.apply_chat_template(
-            [{"role": "user", "content": content}],
-            tokenize=True,
-            add_generation_prompt=True,
-            return_dict=True,
-            return_tensors="pt",
-        )
 
-        came = family.inputs(Example(picture, self.question))
-
-        assert set(came) == set(wanted)
-        for name, value in wanted.items():
-            assert torch.equal(came[name], value), name
+        assert_fed_as_published(family, processor, self.question, random_picture(size))
 
     def test_files_on_the_hub_are_read(self, folder, tmp_path, example):
         """There the image processor is called by another name."""
@@ -180,6 +166,16 @@ class TestIdefics3(DecoderChecks):
         order[tokens.is_image] = order[tokens.is_image].reshape(-1, 2, 2).swapaxes(1, 2).ravel()
 
         assert probes.pass_rate(model, example, tokens.chosen(order), "language") == 0.5
+
+    def test_untiled_the_same_model_reads_the_whole_only(self, model, example):
+        """For the check at load; what is asked of the model itself comes in tiles as before."""
+        small = model.family.untiled()
+
+        assert small.model is model.family.model
+        assert small.read(example.image).n_pictures == 1
+        tokens = small.streams(example, small.inputs(example))["language"]
+        assert tokens.is_image.sum() == 4
+        assert model.family.read(example.image).n_pictures == 7
 
     def test_words_look_back_only(self, trace):
         """As in any decoder; the picture's tokens do so as well."""

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
 from transformers import (
     GotOcr2ImageProcessorPil,
     InternVLConfig,
@@ -13,9 +12,8 @@ from transformers import (
 from tests import probes
 from tests.builders import random_picture
 from tests.families import tiny
-from tests.families.checks import FamilyChecks
+from tests.families.decoder_checks import DecoderChecks, assert_fed_as_published
 from vl_core import families
-from vl_core.example import Example
 
 TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message.role }}\n"
@@ -27,7 +25,7 @@ TEMPLATE = (
 
 def save(folder):
     """3 layers of 6 heads behind a tower of 4 layers and 5 heads; tiles of 4 x 4 patches."""
-    tokenizer = tiny.byte_tokenizer(
+    tokenizer = tiny.qwen(
         start_image_token="<img>",
         end_image_token="</img>",
         context_image_token="<IMG_CONTEXT>",
@@ -36,13 +34,7 @@ def save(folder):
     tokenizer.chat_template = TEMPLATE
     config = InternVLConfig(
         vision_config=tiny.tower(model_type="internvl_vision", layer_scale_init_value=1.0),
-        text_config=tiny.language(
-            len(tokenizer),
-            model_type="qwen2",
-            pad_token_id=tokenizer.pad_token_id,
-            bos_token_id=None,
-            eos_token_id=tokenizer.eos_token_id,
-        ),
+        text_config=tiny.language(tokenizer, model_type="qwen2"),
         image_token_id=tokenizer.context_image_token_id,
         image_seq_length=4,
     )
@@ -59,7 +51,7 @@ def boxes_of(tokens, view):
     return tokens.boxes[np.array([name == view for name in tokens.views])]
 
 
-class TestWide(FamilyChecks):
+class TestWide(DecoderChecks):
     """A wide picture on 2 rows of 3 tiles, and the whole."""
 
     size = (330, 190)
@@ -80,21 +72,8 @@ class TestWide(FamilyChecks):
             image_seq_length=4,
             chat_template=TEMPLATE,
         )
-        picture = random_picture(size)
-        content = [{"type": "image", "image": picture}, {"type": "text", "text": self.question}]
-        wanted = processor.apply_chat_template(
-            [{"role": "user", "content": content}],
-            tokenize=True,
-            add_generation_prompt=True,
-            return_dict=True,
-            return_tensors="pt",
-        )
 
-        came = family.inputs(Example(picture, self.question))
-
-        assert set(came) == set(wanted)
-        for name, value in wanted.items():
-            assert torch.equal(came[name], value), name
+        assert_fed_as_published(family, processor, self.question, random_picture(size))
 
     def test_tiles_come_row_by_row_then_the_whole(self, trace):
         """Each tile's 2 x 2 tokens line by line, between the signs for start and end."""
@@ -130,6 +109,16 @@ class TestWide(FamilyChecks):
         squeezed = np.asarray(example.image.resize((56, 56), resample=3), int)
         np.testing.assert_allclose(seen, squeezed, atol=1)
 
+    def test_untiled_the_same_model_reads_the_whole_only(self, model, example):
+        """For the check at load; what is asked of the model itself comes in tiles as before."""
+        small = model.family.untiled()
+
+        assert small.model is model.family.model
+        assert small.read(example.image).n_pictures == 1
+        tokens = small.streams(example, small.inputs(example))["language"]
+        assert tokens.is_image.sum() == 4
+        assert model.family.read(example.image).n_pictures == 7
+
     def test_what_is_kept_says_that_pictures_are_cut(self, trace):
         """Whatever the file of the checkpoint says."""
         assert trace.provenance.preprocessing["image_processor"]["crop_to_patches"] is True
@@ -143,7 +132,7 @@ class TestWide(FamilyChecks):
         assert probes.pass_rate(model, example, tokens.chosen(order), "language") == 0.5
 
 
-class TestTall(FamilyChecks):
+class TestTall(DecoderChecks):
     """A tall picture on 5 rows of 2 tiles."""
 
     size = (97, 255)
@@ -162,7 +151,7 @@ class TestTall(FamilyChecks):
             assert tokens.views.count("whole picture") == count
 
 
-class TestOneTile(FamilyChecks):
+class TestOneTile(DecoderChecks):
     """A picture that one tile shows is read once."""
 
     size = (66, 60)

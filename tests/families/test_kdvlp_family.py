@@ -7,11 +7,12 @@ from PIL import Image
 from transformers import BatchFeature
 
 from tests import probes
+from tests.builders import random_picture
 from tests.checkpoints import MAX_TOKENS, save_kdvlp
 from vl_core.checkpoints import EMBEDDED
 from vl_core.datasets import scenes
 from vl_core.errors import ImageError, TextError
-from vl_core.example import Example
+from vl_core.example import Example, Region, joined_parts
 from vl_core.families.kdvlp import family as kdvlp
 
 SIZE = (330, 190)  # not square; 8 x 5 cells whose sides are no whole pixels
@@ -217,3 +218,111 @@ def test_answers_come_with_their_probabilities(family):
     chosen = weights[[1, 2, 5, 0, 3]] / weights.sum()
     assert [name for name, _ in prediction.top] == order
     np.testing.assert_allclose([value for _, value in prediction.top], chosen, rtol=1e-5)
+
+
+PARTS = ("what is left of [2]?", "[1], the Zeppelin.", "because [1] is [SEP] a star")
+BOXES = ((0.0, 0.0, 330.0, 60.0), (200.0, 100.0, 295.0, 180.0))
+
+
+def judged(count, task="candidate", *, picture=True):
+    """So many parts about a picture whose two objects have numbers."""
+    text, breaks = joined_parts(PARTS[:count])
+    regions = tuple(Region(f"[{i + 1}]", box, None, number=i) for i, box in enumerate(BOXES))
+    image = random_picture(SIZE) if picture else None
+    return Example(image, text, regions if picture else (), task=task, breaks=breaks)
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_parts_are_read_one_behind_the_other(embedded, count):
+    """Each has its separator and kind of token; tags are words, what was written is text."""
+    example = judged(count)
+    inputs = embedded.inputs(example)
+    tokens = embedded.streams(example, inputs)["encoder"]
+    words = [
+        *("[CLS]", "what", "is", "left", "of", "[2]", "?", "[SEP]"),
+        *("[1]", ",", "the", "Zeppelin", ".", "[SEP]"),
+        *("because", "[1]", "is", "[", "SEP", "]", "a", "star", "[SEP]"),
+    ]
+    words = words[: 14 if count == 2 else None]
+    types = ([0] * 8 + [2] * 6 + [3] * 9)[: len(words)]
+
+    assert tokens.texts[: len(words)] == tuple(words)
+    assert inputs["token_type_ids"][0].tolist() == types
+    assert inputs["attention_mask"].tolist() == [[1] * len(words)]
+    separators = np.flatnonzero(inputs["input_ids"][0] == embedded.processor.tokenizer.sep_token_id)
+    assert separators.tolist() == [7, 13, 22][:count]
+    assert np.flatnonzero(tokens.is_special).tolist() == [0, *separators]
+    for place, word in enumerate(words):
+        start, end = tokens.spans[place]
+        if tokens.is_special[place]:
+            assert (start, end) == (-1, -1)
+        else:
+            assert example.text[start:end] == word
+    assert len(tokens) == len(words) + 40
+
+
+def test_numbered_objects_tag_the_cells_that_they_show(embedded):
+    """Object 0 has the tag of "[1]"; nothing is tagged without numbers or in a plain question."""
+    tags = embedded.inputs(judged(2))["cell_tags"][0].reshape(5, 8, 7).numpy()
+    plain = Example(random_picture(SIZE), PARTS[0], judged(2).regions)
+    text, breaks = joined_parts(PARTS[:2])
+    bare = Example(random_picture(SIZE), text, task="candidate", breaks=breaks)
+
+    assert tags[..., 1].tolist() == [[1] * 8, [1] * 8, *[[0] * 8] * 3]
+    assert np.flatnonzero(tags[..., 2].any(axis=1)).tolist() == [2, 3, 4]
+    assert np.flatnonzero(tags[..., 2].any(axis=0)).tolist() == [5, 6]
+    assert tags[..., [0, 3, 4, 5, 6]].sum() == 0
+    assert "cell_tags" not in embedded.inputs(plain)
+    assert "cell_tags" not in embedded.inputs(bare)
+
+
+def test_a_question_beside_them_changes_nothing(embedded):
+    """A tokenizer that cuts a visitor's text meanwhile does not cut tags into pieces."""
+    example = judged(3)
+    before = embedded.inputs(example)["input_ids"]
+    embedded.inputs(Example(None, "is [1] a star?"))
+
+    assert torch.equal(embedded.inputs(example)["input_ids"], before)
+
+
+@pytest.mark.parametrize("task", ["candidate", "source"])
+@pytest.mark.parametrize("picture", [True, False])
+def test_the_verdict_on_a_part_is_its_score(embedded, task, picture):
+    """By the head that was taught the task; a source may have no picture."""
+    example = judged(2, task, picture=picture)
+    inputs = embedded.inputs(example)
+    with torch.inference_mode():
+        outputs = embedded.model(**inputs)
+    prediction = embedded.prediction(example, inputs, outputs)
+
+    assert prediction.kind == "score"
+    assert prediction.top == ((PARTS[1], float(outputs[f"{task}_score"][0])),)
+    assert outputs["candidate_score"][0] != outputs["source_score"][0]
+    assert embedded.score(example, inputs, outputs) == prediction.top[0][1]
+
+
+def test_a_text_in_parts_can_be_asked_for_an_answer(embedded):
+    """As when it is read off a source: the list's answers."""
+    text, breaks = joined_parts(("what color is it?", "the photo shows a star."))
+    example = Example(random_picture(SIZE), text, breaks=breaks)
+    inputs = embedded.inputs(example)
+
+    assert inputs["token_type_ids"].sum() == 2 * 7
+    with torch.inference_mode():
+        assert embedded.prediction(example, inputs, embedded.model(**inputs)).kind == "answer"
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        (("a", "b", "c", "d"), "has 4 parts; this model reads at most 3"),
+        (("what?", "a " * 60), "has 62 words and punctuation marks; .* at most 61"),
+        (("what?", "a", "\u0301"), "can read in part 3"),
+    ],
+)
+def test_parts_that_cannot_be_read_are_refused(embedded, parts, message):
+    """Too many, too long, or nothing legible in one of them."""
+    text, breaks = joined_parts(parts)
+
+    with pytest.raises(TextError, match=message):
+        embedded.inputs(Example(None, text, task="candidate", breaks=breaks))

@@ -2,18 +2,22 @@
 
 import numpy as np
 import pytest
+import torch
+from tokenizers import AddedToken
 from transformers import CLIPImageProcessorPil, LlavaConfig, LlavaForConditionalGeneration
 
 from tests.families import tiny
-from tests.families.checks import FamilyChecks
+from tests.families.decoder_checks import DecoderChecks
+from vl_core import families
+from vl_core.errors import TextError
 
 
 def save(folder, side=56, **options):
     """3 layers of 6 heads behind a tower of 4 layers and 5 heads; pictures are side x side."""
-    tokenizer = tiny.tokenizer(image_token="<image>")
+    tokenizer = tiny.llama(image_token="<image>")
     config = LlavaConfig(
         vision_config=tiny.tower(model_type="clip_vision_model", image_size=side),
-        text_config=tiny.language(len(tokenizer), model_type="llama"),
+        text_config=tiny.language(tokenizer, model_type="llama"),
         image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
         **options,
     )
@@ -24,7 +28,7 @@ def save(folder, side=56, **options):
     return folder
 
 
-class TestLlava(FamilyChecks):
+class TestLlava(DecoderChecks):
     """LLaVA as published: the class token stays in the tower."""
 
     @pytest.fixture(scope="class")
@@ -34,7 +38,23 @@ class TestLlava(FamilyChecks):
         return save(tmp_path_factory.mktemp("llava"))
 
 
-class TestKeepingTheClassToken(FamilyChecks):
+    def test_placeholders_are_refused_whatever_the_tokenizer_calls_them(self, folder, tmp_path):
+        """In some published files the picture's token is said to be text."""
+        for file in folder.iterdir():
+            if not file.name.startswith("tokenizer"):
+                (tmp_path / file.name).symlink_to(file)
+        made = tiny.llama()
+        made.add_tokens([AddedToken("<image>", normalized=False)])
+        made.save_pretrained(tmp_path)
+        family = families.load(tmp_path)
+
+        with pytest.raises(TextError, match="contains <image>"):
+            family.inputs(self.asked("what is <image>?"))
+        came = family.inputs(self.asked(self.question))["input_ids"]
+        assert torch.equal(came, families.load(folder).inputs(self.asked(self.question))["input_ids"])
+
+
+class TestKeepingTheClassToken(DecoderChecks):
     """The class token may be among the placeholders, as a special token."""
 
     @pytest.fixture(scope="class")
@@ -53,7 +73,7 @@ class TestKeepingTheClassToken(FamilyChecks):
         assert tokens.is_image.sum() == 16
 
 
-class TestSidesThatAreNoMultipleOfAPatch(FamilyChecks):
+class TestSidesThatAreNoMultipleOfAPatch(DecoderChecks):
     """Of 61 pixels 4 x 4 patches see 56; those on the right and below are not seen."""
 
     size = (97, 61)

@@ -13,7 +13,7 @@ from vl_core.capture.tap import tapped
 
 def save(kind, folder, **options):
     """4 layers of words, 3 of regions, 2 across; 5 heads."""
-    tokenizer = tiny.tokenizer()
+    tokenizer = tiny.bert()
     config = LxmertConfig(
         vocab_size=len(tokenizer),
         hidden_size=40,

@@ -9,11 +9,6 @@ from vl_core.families import pairs
 from vl_core.families.prompts import Prompt
 
 
-def sentence(text):
-    """A text that is read as it is."""
-    return Prompt(text, 0, text)
-
-
 def test_a_picture_is_asked_for():
     """In a sentence."""
     with pytest.raises(ImageError, match="Add a picture"):
@@ -22,27 +17,27 @@ def test_a_picture_is_asked_for():
 
 def test_as_many_tokens_as_fit_and_no_more():
     """Those that the tokenizer adds count."""
-    assert len(pairs.token_ids(tiny.bert(), sentence("a star"), 4)) == 4
+    assert len(pairs.token_ids(tiny.bert(), Prompt.whole("a star"), 4)) == 4
 
     with pytest.raises(TextError, match=r"makes 4 tokens.*at most 3\. Shorten"):
-        pairs.token_ids(tiny.bert(), sentence("a star"), 3)
+        pairs.token_ids(tiny.bert(), Prompt.whole("a star"), 3)
 
 
 @pytest.mark.parametrize("text", ["a [MASK]", "[CLS] a", "[PAD]", "\ufffd"])
 def test_signs_of_the_model_and_nothing_legible_are_refused(text):
     """Each alone, and among words."""
     with pytest.raises(TextError):
-        pairs.token_ids(tiny.bert(), sentence(text), 9)
+        pairs.token_ids(tiny.bert(), Prompt.whole(text), 9)
 
 
 def test_a_sign_may_be_allowed():
     """That one and no other."""
     tokenizer = tiny.bert()
-    ids = pairs.token_ids(tokenizer, sentence("a [MASK]"), 9, allowed="[MASK]")
+    ids = pairs.token_ids(tokenizer, Prompt.whole("a [MASK]"), 9, allowed="[MASK]")
 
     assert ids[2] == tokenizer.mask_token_id
     with pytest.raises(TextError, match=r"contains \[SEP\]"):
-        pairs.token_ids(tokenizer, sentence("a [MASK] [SEP]"), 9, allowed="[MASK]")
+        pairs.token_ids(tokenizer, Prompt.whole("a [MASK] [SEP]"), 9, allowed="[MASK]")
 
 
 @pytest.mark.parametrize(

@@ -20,14 +20,8 @@ from vl_core.example import Example
 
 def save(folder, **text):
     """3 layers of 6 heads behind a tower of 4 layers and 5 heads; 4 x 4 patches."""
-    tokenizer = tiny.gemma_tokenizer(image_token="<image>")
-    language = tiny.language(
-        len(tokenizer),
-        head_dim=8,
-        pad_token_id=tokenizer.pad_token_id,
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-    )
+    tokenizer = tiny.gemma(image_token="<image>")
+    language = tiny.language(tokenizer, head_dim=8)
     config = PaliGemmaConfig(
         vision_config=tiny.tower(model_type="siglip_vision_model", vision_use_head=False),
         text_config=language | text,
@@ -63,7 +57,7 @@ class PaliGemmaChecks(DecoderChecks):
         family = families.load(folder)
         processor = PaliGemmaProcessor(
             SiglipImageProcessorPil.from_pretrained(folder),
-            tiny.gemma_tokenizer(image_token="<image>"),
+            tiny.gemma(image_token="<image>"),
         )
         picture = random_picture(size)
         wanted = processor(text=f"<image>{question}", images=picture, return_tensors="pt")

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 from transformers import (
-    BertTokenizerFast,
     CLIPImageProcessorPil,
     LlavaConfig,
     LlavaForConditionalGeneration,
@@ -27,19 +26,19 @@ QUESTION = "what color is the star?"
 
 def save_vilt(folder):
     """ViLT-base as published: 12 layers of 12 heads of 64, 3,129 answers."""
-    names = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *tiny.WORDS]
-    config = ViltConfig(num_labels=3129, vocab_size=len(names))
+    tokenizer = tiny.bert()
+    config = ViltConfig(num_labels=3129, vocab_size=len(tokenizer))
     tiny.sharpened(ViltForQuestionAnswering(config)).save_pretrained(folder)
     ViltImageProcessorPil().save_pretrained(folder)
-    BertTokenizerFast(vocab={name: i for i, name in enumerate(names)}).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
     return folder
 
 
 def save_decoder(folder):
     """24 layers of 16 heads that share 2 key heads, behind a tower of 576 patches."""
-    tokenizer = tiny.tokenizer(image_token="<image>")
+    tokenizer = tiny.llama(image_token="<image>")
     language = tiny.language(
-        len(tokenizer),
+        tokenizer,
         model_type="llama",
         hidden_size=512,
         intermediate_size=640,

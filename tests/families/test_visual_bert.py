@@ -21,9 +21,9 @@ SIZES = {
 }
 
 
-def save(kind, folder, **options):
-    """3 layers of 5 heads."""
-    tokenizer = tiny.tokenizer()
+def save(kind, folder, tokenizer=None, **options):
+    """3 layers of 5 heads; BERT's tokenizer unless there is another."""
+    tokenizer = tokenizer or tiny.bert()
     config = VisualBertConfig(vocab_size=len(tokenizer), **SIZES, **options)
     tiny.sharpened(kind(config)).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
@@ -68,3 +68,21 @@ class TestMatching(RegionChecks):
         said = dict(trace.prediction.top)
         assert said["match"] == pytest.approx(float(logits.softmax(-1)[0]), abs=1e-5)
         assert sum(said.values()) == pytest.approx(1)
+
+
+class TestWithoutSigns(RegionChecks):
+    """BERT's tokenizer always puts [CLS] and [SEP] around a text; another one need not."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def folder(cls, tmp_path_factory):
+        """A checkpoint with a tokenizer of somebody's own."""
+        folder = tmp_path_factory.mktemp("visual_bert")
+        return save(VisualBertForQuestionAnswering, folder, tiny.tokenizer())
+
+    def test_words_come_first_and_regions_after_them(self, trace):
+        """There is nothing else, and the first region follows the last word."""
+        tokens = trace.streams["encoder"].tokens
+
+        assert tokens.kinds == ("text",) * 6 + ("image",) * 9
+        assert tokens.is_unknown.tolist() == [False] * 4 + [True] + [False] * 10

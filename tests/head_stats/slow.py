@@ -243,12 +243,14 @@ def _words(head):
 
 
 def _class_token(head):
-    """The first special token with the boxes of all that is asked about."""
+    """The first special token called [CLS], with the boxes of all that is asked about."""
     queries = head.case.queries
     specials = [
         q
         for q in range(len(queries))
-        if queries.kinds[q] == "special" and not queries.is_padding[q]
+        if queries.texts[q] == "[CLS]"
+        and queries.kinds[q] == "special"
+        and not queries.is_padding[q]
     ]
     boxes = [region.box for region in head.case.regions if region.is_asked]
     if boxes and specials and specials[0] in head.rows:

@@ -9,12 +9,16 @@ from vl_core import head_stats
 from vl_core.example import Region
 from vl_core.head_stats.meaning import (
     NEEDED,
+    answer_as_text,
     telling_statistic,
     why_missing,
     why_undefined,
     why_zero,
 )
 from vl_core.head_stats.own import OwnStatistic
+from vl_core.trace import TokenTable
+
+ANSWER = "The words of the answer count as text: "
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +118,39 @@ def test_why_the_class_token_says_nothing():
     statistic = head_stats.CLASS_AUC
     plain = random_stack(queries=random_tokens(specials=False), regions=(star,))
 
-    assert "no special token looks" in why_missing(statistic, plain)
+    assert "but none looks" in why_missing(statistic, plain)
     assert "objects that are asked about" in why_missing(statistic, random_stack())
     assert "left out without special" in why_missing(statistic, random_stack(regions=(star,)))
+
+
+@pytest.mark.parametrize(
+    ("statistic", "sides"),
+    [
+        (head_stats.TEXT_TO_IMAGE_LIFT, ("look",)),
+        (head_stats.IMAGE_TO_TEXT_MASS, ("are looked at",)),
+        (head_stats.TEXT_TO_TEXT_MEAN_WEIGHT, ("look", "are looked at")),
+        (head_stats.INTRA_MODAL_MASS, ("look", "are looked at")),
+        (head_stats.SPECIAL_SHARE, ("look",)),
+        (head_stats.IMAGE_TO_IMAGE_MASS, ()),
+        (head_stats.REACH, ()),
+        (head_stats.ENTROPY, ()),
+        (head_stats.GROUNDING, ()),
+    ],
+)
+def test_it_is_said_how_much_of_the_text_is_the_models_own(decoder, statistic, sides):
+    """Seven words were asked and three answered; the sign at the end is none."""
+    told = " and ".join(f"3 of the 10 text tokens that {side}" for side in sides)
+
+    wanted = f"{ANSWER}{told} were generated." if sides else ""
+    assert answer_as_text(statistic, decoder["language"]) == wanted
+
+
+def test_of_an_answer_in_a_stream_of_its_own_the_question_is_no_part():
+    """Words that answer look at those that were asked."""
+    words = [random_tokens(n, 0, 0, specials=False) for n in (5, 3)]
+    said = TokenTable.of(words[1].texts, words[1].kinds, is_generated=np.ones(3, bool))
+    stack = random_stack(queries=said, keys=words[0], streams=("answer", "question"))
+
+    told = answer_as_text(head_stats.TEXT_TO_TEXT_MASS, stack)
+    assert told == f"{ANSWER}3 of the 3 text tokens that look were generated."
+    assert answer_as_text(head_stats.TEXT_TO_TEXT_MASS, random_stack()) == ""

@@ -54,7 +54,7 @@ def one_of_each() -> np.ndarray:
 
 
 MADE = {
-    "class token or separator (sink)": looking_at(np.arange(COUNT), 0),
+    "special tokens (sink)": looking_at(np.arange(COUNT), 0),
     "mostly looks at itself": np.eye(COUNT),
     "previous token": np.eye(COUNT)[[0, *range(COUNT - 1)]],
     "words look at the picture": looking_at(WORDS, PATCHES[3]),

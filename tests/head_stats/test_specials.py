@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tests.biased import biased
 from tests.builders import random_stack, random_tokens
 from vl_core.head_stats.specials import without_specials
 from vl_core.trace import Mask
@@ -58,3 +59,14 @@ def test_tables_are_formed_once(monkeypatch):
     without_specials(stack)
 
     assert len(formed) == 1
+
+
+def test_a_bias_keeps_its_distances():
+    """Dropping a token between two others brings them no nearer."""
+    stack = biased("f2", 6)
+    others = np.flatnonzero(~stack.queries.is_special)
+    wanted = np.asarray(stack.weights)[:, :, others][..., others]
+    left = wanted.sum(-1, keepdims=True)
+    wanted = np.divide(wanted, left, out=np.zeros_like(wanted), where=left > 0)
+
+    np.testing.assert_allclose(np.asarray(without_specials(stack).weights), wanted, atol=1e-5)

@@ -1,6 +1,7 @@
 """Which words name a place in the picture, and how much of each patch lies in it."""
 
 import numpy as np
+import pytest
 
 from vl_core.example import Region
 from vl_core.head_stats.tables import Tables, class_token
@@ -62,14 +63,19 @@ def test_the_class_token_has_the_boxes_of_all_that_is_asked_about():
     assert Tables(TOKENS, TOKENS, (anchor,)).boxed_class.inside.shape == (0, 7)
 
 
-def test_the_class_token_is_the_first_special_one_that_is_no_padding():
-    """Padding counts as special by its kind and is no token."""
-    is_padding = np.arange(4) == 0
+@pytest.mark.parametrize("name", ["[CLS]", "class", "<cls>"])
+def test_the_class_token_is_the_first_special_one_of_that_name_that_is_no_padding(name):
+    """Padding is no token, and neither is a word that is called so."""
     table = TokenTable.of(
-        ["[PAD]", "star", "[CLS]", "[SEP]"],
-        ["special", "text", "special", "special"],
-        is_padding=is_padding,
+        [name, "class", "<bos>", name, name, "[SEP]"],
+        ["special", "text", *["special"] * 4],
+        is_padding=np.arange(6) == 0,
     )
 
-    assert class_token(table).tolist() == [2]
-    assert class_token(TokenTable.of(["star"], ["text"])).tolist() == []
+    assert class_token(table).tolist() == [3]
+
+
+@pytest.mark.parametrize("name", ["<s>", "<bos>", "<|startoftext|>", "[SEP]"])
+def test_what_a_text_begins_with_is_no_class_token(name):
+    """It stands before all that could be summed up."""
+    assert class_token(TokenTable.of([name, "star"], ["special", "text"])).tolist() == []

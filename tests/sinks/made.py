@@ -50,9 +50,9 @@ def trace_of(stack, hidden_states=None):
     """A trace of this stack alone; without hidden states, none were kept."""
     tables = {stack.key_stream: stack.keys, stack.query_stream: stack.queries}
     streams = {
-        name: Stream.of_states(name, table, [])
-        if hidden_states is None
-        else Stream.of(name, table, hidden_states)
+        name: Stream.of(
+            name, table, np.zeros((0, len(table), 0)) if hidden_states is None else hidden_states
+        )
         for name, table in tables.items()
     }
     return Trace(

@@ -1,27 +1,38 @@
 """Traces on disk: the same to the bit, whole or not at all, and one sentence for anything else."""
 
 import json
+import tracemalloc
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from tests.builders import (
+    content_of,
     png,
     random_stack,
     random_tokens,
     random_trace,
     random_two_stream_trace,
 )
+from tests.decoders import decoder_trace
 from vl_core.errors import TraceError
 from vl_core.example import Region
-from vl_core.trace import Mask, Stream, Trace, TracedExample, files
+from vl_core.trace import (
+    DistanceBias,
+    KeptNothing,
+    Mask,
+    Stream,
+    Trace,
+    TracedExample,
+    files,
+)
 
 TRACES = {
     "one stream": random_trace,
@@ -29,7 +40,10 @@ TRACES = {
     "windows": lambda: random_trace(windows=3, kept="queries_keys"),
     "two streams, cross-attention": random_two_stream_trace,
     "stored statistics": lambda: with_statistics(random_trace()),
+    "a bias, single precision": lambda: with_bias(random_trace(kept="queries_keys", layers=4)),
+    "some layers": lambda: with_some_layers(random_trace(kept="queries_keys")),
     "text alone": lambda: text_alone(),  # noqa: PLW0108 it is defined below
+    "a generated text": decoder_trace,
 }
 
 
@@ -39,6 +53,30 @@ def with_statistics(trace):
     values[1, 2] = np.nan
     stack = replace(trace.stacks["encoder"], head_stats={"entropy/without_specials": values})
     return replace(trace, stacks={"encoder": stack})
+
+
+def with_bias(trace):
+    """The trace with a bias that its layers share but for the third; the last has none."""
+    stack, count = trace.stacks["encoder"], len(trace.streams["encoder"].tokens)
+    one, other = (
+        DistanceBias.of(
+            np.random.default_rng(seed).normal(size=(5, 2 * count - 1)).astype("f4"), count
+        )
+        for seed in (0, 1)
+    )
+    layers = []
+    for (block,), bias in zip(stack.blocks, (one, one, other, None), strict=True):
+        single = {name: getattr(block.kept, name).astype("f4") for name in ("queries", "keys")}
+        layers.append((replace(block, kept=replace(block.kept, bias=bias, **single)),))
+    return replace(trace, stacks={"encoder": replace(stack, blocks=tuple(layers))})
+
+
+def with_some_layers(trace):
+    """The trace without the attention of its second layer."""
+    stack = trace.stacks["encoder"]
+    first, (block,), last = stack.blocks
+    nothing = replace(block, kept=KeptNothing(block.kept.shape, block.kept.mask))
+    return replace(trace, stacks={"encoder": replace(stack, blocks=(first, (nothing,), last))})
 
 
 def text_alone():
@@ -79,7 +117,7 @@ def assert_same(found, wanted):
 @cache
 def content():
     """The bytes of one good file."""
-    return files.encoded(random_two_stream_trace())
+    return content_of(random_two_stream_trace())
 
 
 def with_metadata(path, changes):
@@ -154,6 +192,37 @@ def test_a_table_of_allowed_keys_is_stored_once(tmp_path):
         assert different is not one
 
 
+def test_a_bias_is_stored_once(tmp_path):
+    """Layers that share it share it in the file, and again when it is read."""
+    with_bias(random_trace(kept="queries_keys", layers=4)).save(tmp_path / "a")
+
+    found = Trace.load(tmp_path / "a")
+
+    one, same, other, none = (b.kept.bias for (b,) in found.stacks["encoder"].blocks)
+    assert one is same
+    assert other not in {one, None}
+    assert none is None
+    assert sum(name.endswith(".values") for name in load_file(tmp_path / "a")) == 2
+
+
+def test_saving_takes_no_second_copy(tmp_path):
+    """A trace may take half of the memory there is: 40 MB of states are written where they lie."""
+    tokens = random_tokens()
+    states = np.zeros((4, len(tokens), 400_000), np.float16)
+    trace = replace(
+        random_trace(),
+        streams={"encoder": Stream("encoder", tokens, states, np.ones(4, np.float32))},
+        stacks={},
+    )
+    tracemalloc.start()
+    try:
+        trace.save(tmp_path / "a")
+        assert tracemalloc.get_traced_memory()[1] < 4e6
+    finally:
+        tracemalloc.stop()
+    assert (tmp_path / "a").stat().st_size > 38e6
+
+
 def test_the_weights_come_back_to_the_bit(tmp_path):
     """What is computed from kept queries and keys is the same before and after."""
     trace = random_two_stream_trace()
@@ -208,13 +277,12 @@ def test_a_failing_write_leaves_the_old_file(tmp_path, monkeypatch):
     random_trace(seed=1).save(path)
     before = path.read_bytes()
 
-    def half(self, content):
-        with self.open("wb") as file:
-            file.write(content[: len(content) // 2])
-        raise OSError(28, "No space left on device")
+    def half(_arrays, partial, _metadata):
+        partial.write_bytes(before[: len(before) // 2])
+        raise SafetensorError("No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", half)
-    with pytest.raises(OSError, match="No space left"):
+    monkeypatch.setattr(files, "save_file", half)
+    with pytest.raises(OSError, match="a cannot be written: No space left"):
         random_trace(seed=2).save(path)
 
     assert path.read_bytes() == before
@@ -301,7 +369,8 @@ def test_another_version_is_refused(tmp_path):
     """The message gives the file's version and ours."""
     random_trace().save(tmp_path / "a")
     with_metadata(tmp_path / "a", {"version": "99"})
-    with pytest.raises(TraceError, match="has format version 99, this program reads 4"):
+    wanted = f"has format version 99, this program reads {files.VERSION}"
+    with pytest.raises(TraceError, match=wanted):
         Trace.load(tmp_path / "a")
 
 
@@ -314,6 +383,7 @@ HOSTILE = {
     "a stream that is not there": lambda d: d["stacks"][0].update(key_stream="x"),
     "a statistic that is not there": lambda d: d["stacks"][0].update(head_stats=["x"]),
     "no answer": lambda description: description["prediction"].update(top=[]),
+    "a text that is none": lambda d: d["prediction"].update(kind="text", text=["a"]),
     "a region asked about in words": lambda d: d["example"]["regions"][0].update(is_asked="yes"),
     "a region asked about by number": lambda d: d["example"]["regions"][0].update(is_asked=1),
     "a size of one": lambda description: description["example"].update(original_size=[5]),

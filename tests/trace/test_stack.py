@@ -7,7 +7,7 @@ import pytest
 
 from tests.builders import random_block, random_stack, random_tokens
 from vl_core.errors import BudgetError, TraceError
-from vl_core.trace import Block, KeptWeights, Mask, stack, weights
+from vl_core.trace import Block, KeptNothing, KeptWeights, Mask, stack, weights
 
 VISION = random_tokens(n_text=0, rows=3, columns=4)
 KINDS = {
@@ -333,3 +333,31 @@ def test_random_blocks_obey_their_mask():
     block = random_block(np.random.default_rng(0), range(4), range(6), mask=Mask("causal"))
 
     assert (block.kept.values[:, ~Mask("causal").rows(slice(None), 4, 6)] == 0).all()
+
+
+def test_some_layers_may_not_be_kept():
+    """A layer counts as kept if all of its blocks are."""
+    made = random_stack(windows=2, kept="queries_keys")
+    first, (one, other), last = made.blocks
+    nothing = replace(other, kept=KeptNothing(other.kept.shape, other.kept.mask))
+    partly = replace(made, blocks=(first, (one, nothing), last))
+
+    assert made.kept_layers == (0, 1, 2)
+    assert made.is_kept
+    assert partly.kept_layers == (0, 2)
+    assert not partly.is_kept
+    with pytest.raises(BudgetError, match="were not kept"):
+        partly.weights[1, 0]
+
+
+def test_a_stack_of_some_layers_has_theirs():
+    """Numbers, weights and statistics of each stay together."""
+    values = np.random.default_rng(0).normal(size=(3, 5))
+    made = replace(random_stack(), layers=(1, 4, 9), head_stats={"reach": values})
+
+    found = made.of_layers((0, 2))
+
+    assert found.layers == (1, 9)
+    assert found.queries is made.queries
+    np.testing.assert_array_equal(found.head_stats["reach"], values[[0, 2]])
+    np.testing.assert_array_equal(found.weights[1], made.weights[2])

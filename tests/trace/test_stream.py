@@ -1,5 +1,6 @@
 """Streams: hidden states in half the room, without loss that matters and without overflow."""
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,8 @@ from hypothesis import strategies as st
 
 from tests.builders import random_stream, random_tokens
 from vl_core.errors import TraceError
-from vl_core.trace import Stream
+from vl_core.trace import Stream, TokenTable
+from vl_core.trace.stream import StatesSoFar
 
 TOKENS = random_tokens()
 
@@ -87,3 +89,42 @@ def test_scales_are_positive(scale):
     scales[1] = scale
     with pytest.raises(TraceError, match=f"stream encoder: hidden states scaled by {scale}"):
         replace(stream, scales=scales)
+
+
+def test_states_are_packed_one_by_one():
+    """Of 16 states that take 16 MB together, and twice that in single precision."""
+    tokens = TokenTable.of(["a"] * 500, ["text"] * 500)
+    states = StatesSoFar(16)
+    tracemalloc.start()
+    try:
+        for seed in range(16):
+            values = np.random.default_rng(seed).random((500, 1024), np.float32)
+            states.add(values)
+        stream = states.stream("encoder", tokens)
+        assert tracemalloc.get_traced_memory()[1] < 16.4e6 + 8e6
+    finally:
+        tracemalloc.stop()
+    np.testing.assert_allclose(stream.hidden_states[15], values, rtol=1e-3)
+
+
+def test_states_are_unpacked_without_a_copy_on_the_way():
+    """32 MB of float32 take 33 MB, and not twice as much."""
+    tokens = TokenTable.of(["a"] * 500, ["text"] * 500)
+    stream = random_stream(tokens=tokens, states=16, width=1024)
+    tracemalloc.start()
+    try:
+        found = stream.hidden_states
+        assert tracemalloc.get_traced_memory()[1] < 34e6
+    finally:
+        tracemalloc.stop()
+    assert found.dtype == np.float32
+
+
+def test_states_beyond_the_last_are_counted():
+    """So that it can be said how many came."""
+    states = StatesSoFar(2)
+    for value in range(3):
+        states.add(np.full((4, 3), value, np.float32))
+
+    assert states.heard == 3
+    assert states.packed.shape == (2, 4, 3)

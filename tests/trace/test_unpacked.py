@@ -44,7 +44,7 @@ def test_what_is_done_to_an_unpacked_state_changes_no_other(stream):
 def test_a_stream_without_states_has_none():
     """Zero states of zero width."""
     tokens = random_tokens()
-    stream = Stream.of_states("encoder", tokens, [])
+    stream = Stream.of("encoder", tokens, np.zeros((0, len(tokens), 0)))
 
     states = UnpackedStates(stream, np.arange(3))
 

@@ -8,7 +8,7 @@ import pytest
 from tests.builders import random_stack, random_tokens, random_trace, random_two_stream_trace
 from vl_core.errors import TraceError
 from vl_core.example import Region
-from vl_core.trace import Prediction, Stream, TracedExample
+from vl_core.trace import DistanceBias, Mask, Prediction, Stream, TracedExample
 
 
 def with_tokens(trace, **columns):
@@ -185,10 +185,29 @@ def test_predictions_are_of_a_known_kind():
         made.__post_init__()
 
 
+@pytest.mark.parametrize(("kind", "text"), [("text", None), ("answer", "yes")])
+def test_a_text_is_told_where_one_was_generated_and_nowhere_else(kind, text):
+    """Its tokens alone do not say which of them are no text."""
+    with pytest.raises(TraceError, match=rf"the kind {kind} with the text {text!r}"):
+        Prediction(kind, (("yes", 0.5),), text=text)
+
+
 def test_generated_text_keeps_the_order_of_its_tokens():
     """Each token's probability in turn; a cosine may be negative."""
-    assert Prediction("text", (("a", 0.2), ("star", 0.9))).top[1] == ("star", 0.9)
+    said = Prediction("text", (("a", 0.2), (" star", 0.9)), text="a star")
+    assert said.top[1] == (" star", 0.9)
     assert Prediction("similarity", (("match", -0.3),)).top
+
+
+def test_what_was_told_of_an_answer_has_no_number():
+    """One answer at most, and nothing where none was told."""
+    assert Prediction.told().top == ()
+    ((text, number),) = Prediction.told("red").top
+    assert text == "red"
+    assert np.isnan(number)
+    for top in ((("red", 0.5),), (("red", np.nan), ("blue", np.nan))):
+        with pytest.raises(TraceError, match="one at most, with nan, is wanted"):
+            Prediction("told", top)
 
 
 def test_what_a_trace_lists_cannot_be_changed():
@@ -199,3 +218,20 @@ def test_what_a_trace_lists_cannot_be_changed():
         with pytest.raises(TypeError):
             mapping["other"] = None
     assert len({trace, trace}) == 1
+
+
+def test_bytes_count_what_layers_share_once():
+    """Queries, keys and states of each layer; one table of allowed keys and one bias of all."""
+    trace = random_trace(kept="queries_keys")
+    stack, count = trace.stacks["encoder"], len(trace.streams["encoder"].tokens)
+    allowed = np.tri(count, k=2, dtype=bool)
+    bias = DistanceBias.of(np.ones((5, 2 * count - 1), np.float32), count)
+    layers = tuple(
+        (replace(b, kept=replace(b.kept, mask=Mask("explicit", allowed=allowed), bias=bias)),)
+        for (b,) in stack.blocks
+    )
+    trace = replace(trace, stacks={"encoder": replace(stack, blocks=layers)})
+
+    attention = 3 * 2 * (5 * count * 7) * 2
+    shared = count * count + 5 * (2 * count - 1) * 4 + 2 * count * 8
+    assert trace.n_bytes == attention + shared + 4 * count * 6 * 2

@@ -1,10 +1,12 @@
 """A layer in parts, read back by hand as the module describes it, against the stack's weights."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from tests.biased import biased, mixed
 from tests.builders import random_block, random_stack, random_tokens, random_two_stream_trace
 from tests.decoders import decoder_trace, language_tokens, prefix_mask
 from vl_core import wire
@@ -32,6 +34,9 @@ def self_attention(mask: Mask, *, softcap: float | None = None) -> Stack:
 
 STACKS = {
     "weights": random_stack,
+    "single precision": lambda: biased("f4", 1),
+    "a bias": lambda: biased("f2", 6),
+    "mixed": mixed,
     "causal": lambda: self_attention(Mask("causal")),
     "sliding": lambda: self_attention(Mask("sliding", offset=2, window=4)),
     "padding": lambda: self_attention(Mask(is_padding=np.arange(len(TOKENS)) % 5 == 1)),
@@ -64,6 +69,11 @@ def allowed(mask: dict, bits: bytes, n_queries: int, n_keys: int) -> np.ndarray:
     return table
 
 
+def distances_of(block: dict) -> int:
+    """How many numbers of a bias come with a head."""
+    return block["bias"]["distances"] if block.get("bias") else 0
+
+
 def read_back(stack: Stack, layer: int, head: int) -> tuple[np.ndarray, float]:
     """Query x key of one head, and the largest weight that was sent with it."""
     blocks = stack.blocks[layer]
@@ -74,26 +84,33 @@ def read_back(stack: Stack, layer: int, head: int) -> tuple[np.ndarray, float]:
     keys = wire.keys(blocks, head * description["groups"] // description["count"])
     weights = np.zeros(counts)
     top = float(np.frombuffer(content, "<f4", 1)[0])
-    wide = np.frombuffer(content, "<f4", sum(b["nQueries"] for b in description["blocks"]), 4)
+    counted = (b["nQueries"] + distances_of(b) for b in description["blocks"])
+    wide = np.frombuffer(content, "<f4", sum(counted), 4)
     narrow, offset = content[4 + wide.nbytes :], 0
     for block in description["blocks"]:
         n_queries, n_keys = block["nQueries"], block["nKeys"]
         numbers, wide = wide[:n_queries], wide[n_queries:]
+        added, wide = wide[: distances_of(block)], wide[distances_of(block) :]
         if "dim" not in block:
             codes = np.frombuffer(narrow, "<u2", n_queries * n_keys, offset)
             offset += codes.nbytes
             found = numbers[:, None] * (codes.reshape(n_queries, n_keys) / 65535) ** 2
         else:
-            queries = np.frombuffer(narrow, "<f2", n_queries * block["dim"], offset)
+            size = 4 if block["isPrecise"] else 2
+            queries = np.frombuffer(narrow, f"<f{size}", n_queries * block["dim"], offset)
             offset += queries.nbytes
-            own, keys = keys[: 2 * n_keys * block["dim"]], keys[2 * n_keys * block["dim"] :]
+            end = size * n_keys * block["dim"]
+            own, keys = keys[:end], keys[end:]
             queries, own = (
                 part.astype(float).reshape(-1, block["dim"])
-                for part in (queries, np.frombuffer(own, "<f2"))
+                for part in (queries, np.frombuffer(own, f"<f{size}"))
             )
             scores = block["scaling"] * queries @ own.T
             if block["softcap"]:
                 scores = block["softcap"] * np.tanh(scores / block["softcap"])
+            if bias := block["bias"]:
+                places = np.subtract.outer(bias["keys"], bias["queries"]).T
+                scores = scores + added[places]
             found = np.exp(scores - numbers[:, None])
             found *= allowed(block["mask"], bits, n_queries, n_keys)
         rows = np.arange(counts[0]) if block["queries"] is None else block["queries"]
@@ -140,6 +157,19 @@ def test_whatever_takes_fewer_bytes_is_sent():
 
     assert wire.sizes(few.blocks[0]).products == 83
     assert wire.sizes(long.blocks[0]).products == 85 * 7
+
+
+@pytest.mark.parametrize(("kind", "products"), [("f2", 85 * 30), ("f4", 85)])
+def test_single_precision_takes_twice_the_bytes(kind, products):
+    """Of 85 tokens and 30 dimensions, halves take fewer bytes than weights, and singles more."""
+    tokens = random_tokens(2, 9, 9)
+    everyone = np.arange(len(tokens))
+    block = random_block(np.random.default_rng(0), everyone, everyone, kept="queries_keys", dim=30)
+    single = {name: getattr(block.kept, name).astype(kind) for name in ("queries", "keys")}
+
+    found = wire.sizes([replace(block, kept=replace(block.kept, **single))])
+
+    assert found.products == products
 
 
 def test_a_query_that_may_look_at_nothing_has_an_infinite_sum():

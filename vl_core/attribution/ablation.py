@@ -38,10 +38,7 @@ Head = tuple[int, int]  # layer and head, from 0
 
 
 def roles(table: TokenTable) -> Int[np.ndarray, "token"]:
-    """For each token its role by number: class token, other special, text, image; -1 for padding.
-
-    The class token is the first special one.
-    """
+    """For each token its role by number: class token, other special, text, image; -1 for padding."""
     found = np.full(len(table), -1)
     for kind in ("special", "text", "image"):
         found[getattr(table, f"is_{kind}")] = ROLES.index(kind)

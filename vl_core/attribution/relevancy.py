@@ -87,7 +87,7 @@ def _propagated(
     weights: list[Tensor], gradients: list[Tensor]
 ) -> Float[Tensor, "token other_token"]:
     """What each token holds of each other one after all layers."""
-    held = torch.eye(weights[0].shape[-1], device=weights[0].device)
+    held = torch.eye(weights[0].shape[-1], device=weights[0].device, dtype=torch.float32)
     for weight, gradient in zip(weights, gradients, strict=True):
         held = held + (weight.float() * gradient.float()).clamp(min=0).mean(dim=0) @ held
     return held

@@ -3,39 +3,50 @@
 import math
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 
+from vl_core.capture import keeping
 from vl_core.capture.evaluation import Evaluation
+from vl_core.capture.keeping import HALF, SINGLE
 from vl_core.capture.places import Place, Places
 from vl_core.capture.tapping import Overheard
 from vl_core.trace import TokenTable
 
+if TYPE_CHECKING:
+    from vl_core.capture.masks import LiveMask
+
 DEFAULT = 2**30  # bytes of one trace
-HALF = 2  # bytes of a number as it is kept
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Bytes that a trace takes: of each stack's attention, of each stream's hidden states."""
+    """Bytes that a trace takes at most.
 
-    stacks: Mapping[str, int]
+    stacks: of each layer's attention in each stack, by the layer's number. streams: of each
+    stream's hidden states. masks: of the tables that layers share, which are kept in any case.
+    """
+
+    stacks: Mapping[str, Mapping[int, int]]
     streams: Mapping[str, int]
+    masks: int = 0
 
     @property
     def total(self) -> int:
         """All of it."""
-        return sum(self.stacks.values()) + sum(self.streams.values())
+        attention = sum(sum(layers.values()) for layers in self.stacks.values())
+        return attention + sum(self.streams.values()) + self.masks
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is kept: the attention of these stacks, the hidden states of these streams.
+    """What is kept: the attention of these layers of each stack, the hidden states of streams.
 
     What is not kept is measured all the same: head statistics take next to no room.
     """
 
-    stacks: Collection[str]
+    stacks: Mapping[str, Collection[int]]
     streams: Collection[str]
 
     @classmethod
@@ -43,45 +54,90 @@ class Plan:
         """As much as fits into so many bytes.
 
         The first stack comes first, then the first stream; after them the other stacks and the
-        other streams, in their order. What does not fit is left out, and smaller things after it
-        may still come in.
+        other streams, in their order. Of a stack that does not fit, as many layers are kept as do:
+        the last, the first and others evenly between them, to look through its whole depth. A
+        stream's states are kept all or not at all. Smaller things may come in after what was left
+        out.
         """
-        stacks: list[str] = []
+        stacks: dict[str, Collection[int]] = {}
         streams: list[str] = []
-        left = budget
-        for chosen, name, size in _by_worth(estimate, stacks, streams):
-            if size <= left:
-                chosen.append(name)
-                left -= size
+        left = budget - estimate.masks
+        for name, layers in _by_worth(estimate):
+            if layers is None:
+                if estimate.streams[name] <= left:
+                    streams.append(name)
+                    left -= estimate.streams[name]
+            else:
+                stacks[name] = _spread(layers, left)
+                left -= sum(layers[layer] for layer in stacks[name])
         return cls(stacks, streams)
 
 
-def _by_worth(
-    estimate: Estimate, stacks: list[str], streams: list[str]
-) -> Iterator[tuple[list[str], str, int]]:
-    """Where each thing is noted, its name and its size; the most valuable first."""
-    of_stacks = [(stacks, *item) for item in estimate.stacks.items()]
-    of_streams = [(streams, *item) for item in estimate.streams.items()]
-    yield from (*of_stacks[:1], *of_streams[:1], *of_stacks[1:], *of_streams[1:])
+def _by_worth(estimate: Estimate) -> Iterator[tuple[str, Mapping[int, int] | None]]:
+    """Stacks with their layers, and streams without any; the most valuable first."""
+    stacks = list(estimate.stacks.items())
+    streams = [(name, None) for name in estimate.streams]
+    yield from (*stacks[:1], *streams[:1], *stacks[1:], *streams[1:])
+
+
+def _spread(layers: Mapping[int, int], room: int) -> tuple[int, ...]:
+    """As many of these layers (number: bytes) as have room, evenly spread over the depth."""
+    numbers = sorted(layers)
+    last = len(numbers) - 1
+    for count in range(len(numbers), 0, -1):
+        steps = [last - round(step * last / max(1, count - 1)) for step in range(count)]
+        chosen = sorted(numbers[step] for step in steps)
+        if sum(layers[number] for number in chosen) <= room:
+            return tuple(chosen)
+    return ()
 
 
 @dataclass(frozen=True)
-class _Layer:
-    """Bytes of one layer's attention: for each query, for each key, for each pair of them."""
+class _Bytes:
+    """For each query, for each key, for each pair of them."""
 
-    place: Place
     query: float
     key: float
     pair: int
 
+    def apart(self, n_queries: int, n_keys: int) -> float:
+        """Of what grows with the tokens."""
+        return n_queries * self.query + n_keys * self.key
 
-def _sizes(evaluation: Evaluation | Overheard) -> tuple[float, float, int]:
-    """Bytes for each query, each key, each pair; infinite where only weights can be kept."""
+    def pairs(self, n_queries: int, n_keys: int) -> int:
+        """Of what grows with the pairs of tokens."""
+        return n_queries * n_keys * self.pair
+
+
+def _of_attention(evaluation: Evaluation | Overheard) -> _Bytes:
+    """As queries and keys, which grow with tokens, or as weights; at most the smaller is kept.
+
+    The former are infinite where only weights can be kept. Those of a float32 model may turn out
+    to need all their digits.
+    """
     pair = HALF * evaluation.n_heads
-    if isinstance(evaluation, Overheard) or evaluation.mask.bias is not None:
-        return math.inf, math.inf, pair
-    key_heads, _, dim = evaluation.keys.shape
-    return pair * dim, HALF * key_heads * dim, pair
+    if isinstance(evaluation, Overheard) or not keeping.follows_from_queries_keys(evaluation):
+        return _Bytes(math.inf, math.inf, pair)
+    heads, n_queries, dim = evaluation.queries.shape
+    key_heads, n_keys, _ = evaluation.keys.shape
+    if evaluation.mask.bias is not None and min(n_queries, n_keys) == 1:
+        return _Bytes(math.inf, math.inf, pair)  # any bias of one row follows from distances
+    number = HALF if keeping.is_half(evaluation) else SINGLE
+    return _Bytes(number * heads * dim, number * key_heads * dim, pair)
+
+
+def _of_mask(evaluation: Evaluation | Overheard) -> _Bytes:
+    """As a table of bytes, where it is one or may be of other tokens, and as a bias.
+
+    Of the weights that are all there is, other tokens may leave zeros anywhere. A bias has two
+    places, and a number of each head, for each distance.
+    """
+    if isinstance(evaluation, Overheard):
+        return _Bytes(0, 1, 1)
+    live, mask = evaluation.mask, evaluation.mask.description
+    bias = 0 if live.distances is None else 8 + SINGLE * len(live.distances.values)
+    has_table = mask.allowed is not None or (live.is_given and mask.kind == "full")
+    return _Bytes(bias, bias + int(mask.is_padding is not None), int(has_table))
 
 
 class Footprint:
@@ -92,13 +148,17 @@ class Footprint:
 
     def __init__(self, places: Places) -> None:
         self._places = places
-        self._layers: dict[Place, _Layer] = {}
+        self._layers: dict[Place, _Bytes] = {}
+        # By the stack and by what has the mask: layers of one stack share what is one object.
+        self._masks: dict[tuple[str, LiveMask | Place], tuple[Place, _Bytes]] = {}
         self._states: dict[str, int] = {}
 
     def hear(self, name: str, evaluation: Evaluation | Overheard) -> None:
         """Learn how large one evaluation of this module is."""
         for place in self._places(name):
-            self._layers[place] = _Layer(place, *_sizes(evaluation))
+            self._layers[place] = _of_attention(evaluation)
+            owner = place if isinstance(evaluation, Overheard) else evaluation.mask
+            self._masks[place.stack, owner] = place, _of_mask(evaluation)
 
     def note(self, stream: str, state: Tensor) -> None:
         """Learn how large one hidden state of this stream is."""
@@ -107,17 +167,27 @@ class Footprint:
     def estimate(self, tables: Mapping[str, TokenTable]) -> Estimate:
         """What a trace of these tokens takes at most; stacks in the order of their streams."""
         order = list(tables)
-        layers = [one for one in self._layers.values() if set(one.place.ends) <= tables.keys()]
-        layers.sort(key=lambda one: [order.index(end) for end in one.place.ends])
-        stacks: dict[str, int] = {}
-        for layer in layers:
-            queries, keys = (len(tables[end]) for end in layer.place.ends)
-            apart = queries * layer.query + keys * layer.key
-            size = min(apart, queries * keys * layer.pair)  # short stacks keep their weights
-            stacks[layer.place.stack] = stacks.get(layer.place.stack, 0) + int(size)
+        layers = [place for place in self._layers if set(place.ends) <= tables.keys()]
+        layers.sort(key=lambda place: [order.index(end) for end in place.ends])
+        stacks: dict[str, dict[int, int]] = {}
+        for place in layers:
+            counts, size = _counts(place, tables), self._layers[place]
+            least = min(size.apart(*counts), size.pairs(*counts))  # short stacks keep their weights
+            stacks.setdefault(place.stack, {})[place.layer] = int(least)
+        masks = sum(
+            size.apart(*_counts(place, tables)) + size.pairs(*_counts(place, tables))
+            for place, size in self._masks.values()
+            if set(place.ends) <= tables.keys()
+        )
         streams = {
             name: len(table) * self._states[name]
             for name, table in tables.items()
             if name in self._states
         }
-        return Estimate(stacks, streams)
+        return Estimate(stacks, streams, int(masks))
+
+
+def _counts(place: Place, tables: Mapping[str, TokenTable]) -> tuple[int, int]:
+    """How many queries and keys there are."""
+    queries, keys = (len(tables[end]) for end in place.ends)
+    return queries, keys

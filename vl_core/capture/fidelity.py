@@ -3,25 +3,31 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from vl_core.capture.adapters import attach, is_reached, release
+from vl_core.capture.adapters import asks_the_interface, attach, release
 from vl_core.capture.budget import Footprint
 from vl_core.capture.evaluation import Evaluation
+from vl_core.capture.recorder import Note, Recorder
+from vl_core.capture.repeating import Given, noting, repeating
+from vl_core.capture.scores import HALF
 from vl_core.capture.tap import tapped
-from vl_core.capture.tapping import Overheard, recording
+from vl_core.capture.tapping import Overheard, overhear, recording
 from vl_core.errors import ModelError
 
 # Far beyond rounding, below what a wrong mask or scale does even where attention is almost even.
 TOLERANCE = 1e-3
-# Eager attention in half precision rounds scores that capture does not: some last digits of them.
+# Outputs in half precision: eager attention rounds scores that capture does not. Some last digits.
 ROUNDINGS = 16
 
 Inputs = Mapping[str, Any]
+Outputs = Mapping[str, Tensor]
 Evaluations = Mapping[str, Sequence[Evaluation | Overheard]]
 
 
@@ -30,46 +36,98 @@ def measured_at_load(
     inputs: Inputs,
     expected: Sequence[str],
     footprint: Footprint | None = None,
+    plain: Outputs | None = None,
 ) -> dict[str, float]:
     """Attach the model and compare capture with the model as it came, on this input.
 
     output_on_off: the largest difference of any output between the plain and the captured model.
     weights_vs_eager: the largest share of a row's attention (total variation, 0..1) that capture
     puts elsewhere than the model's own eager attention, over all layers, heads and queries that
-    may look at anything; where the model has no eager attention, than the fused one. Raises
-    ModelError if an expected module (by name) was not captured, if anything the model evaluated
-    was not, or if outputs or weights are not those of the model. footprint: is shown the captured
-    run. The model is switched meanwhile: not for use while others run it.
+    may look at anything; where the model has no eager attention, than the fused one. In half
+    precision both are worked out in float32, from what the model's own eager attention is fed, and
+    each module is fed the same on both runs. Modules that never ask the captured function are
+    overheard from now on. Raises ModelError if an expected module (by name) was not captured, if
+    anything the model evaluated was not, or if outputs or weights are not those of the model.
+    footprint: is shown the captured run. plain: what `plain_outputs` gave for this input, if that
+    is known. The model is switched meanwhile: not for use while others run it.
+    """
+    plain = plain_outputs(model, inputs) if plain is None else plain
+    attach(model)
+    footprint = footprint or Footprint(lambda _: ())
+    run = _captured(model, inputs, expected, footprint.note)
+    if unheard := set(expected) - run.recorder.heard.keys():
+        overhear(model, unheard)
+        run = _captured(model, inputs, expected)
+    run.recorder.check_complete(expected)
+    for name, heard in run.recorder.evaluations.items():
+        footprint.hear(name, heard[0])
+    figures = {
+        "output_on_off": _outputs_difference(run.outputs, plain),
+        "weights_vs_eager": _weights_difference(model, inputs, run),
+    }
+    limit = max(TOLERANCE, ROUNDINGS * run.rounding)
+    largest = _worst(output[output.isfinite()].abs() for output in plain.values())
+    _check("output_on_off", figures["output_on_off"], limit * largest)
+    _check("weights_vs_eager", figures["weights_vs_eager"], TOLERANCE)
+    return figures
+
+
+def plain_outputs(model: PreTrainedModel, inputs: Inputs) -> Outputs:
+    """Every tensor that the model gives by itself, by where it lies in its outputs.
+
+    Raises ModelError for outputs that are no numbers.
     """
     release(model)
     plain = _outputs(model, inputs)
-    attach(model)
-    footprint = footprint or Footprint(lambda _: ())
-    with recording(model, note=footprint.note) as recorder:
-        captured = _outputs(model, inputs)
-    recorder.check_complete(expected)
-    for name, heard in recorder.evaluations.items():
-        footprint.hear(name, heard[0])
-    figures = {
-        "output_on_off": _outputs_difference(captured, plain),
-        "weights_vs_eager": _weights_difference(model, inputs, recorder.evaluations),
-    }
-    limit = max(TOLERANCE, ROUNDINGS * torch.finfo(model.dtype).eps)
-    largest = _worst(output[output.isfinite()].abs() for output in plain.values())
-    _check("output_on_off", figures["output_on_off"], limit * largest)
-    _check("weights_vs_eager", figures["weights_vs_eager"], limit)
-    return figures
+    for name, output in plain.items():
+        if output.isnan().any():
+            raise ModelError(
+                f"Of a small picture and a question this model makes what is no number (nan), in "
+                f"{name}. Load it in float32 or bfloat16, whose range is larger than float16's."
+            )
+    return plain
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A captured run: outputs, what was heard, what attention modules gave in half precision."""
+
+    outputs: Outputs
+    recorder: Recorder
+    given: Given
+
+    @property
+    def rounding(self) -> float:
+        """The last digit of the coarsest precision that attention was computed in."""
+        heard = chain.from_iterable(self.recorder.evaluations.values())
+        dtypes = {one.queries.dtype for one in heard if isinstance(one, Evaluation)}
+        return max((torch.finfo(dtype).eps for dtype in dtypes), default=0.0)
+
+
+def _captured(
+    model: PreTrainedModel,
+    inputs: Inputs,
+    expected: Sequence[str],
+    note: Note = lambda _stream, _state: None,
+) -> _Run:
+    # In float32 differences do not add up, and so tell of outputs that are wrong as well.
+    is_half = any(parameter.dtype in HALF for parameter in model.parameters())
+    modules = [model.get_submodule(name) for name in expected if is_half]
+    with recording(model, note=note) as recorder, noting(modules) as given:
+        outputs = _outputs(model, inputs)
+    return _Run(outputs, recorder, given)
 
 
 def _check(name: str, value: float, limit: float) -> None:
     if not value <= limit:  # written this way round, a nan is refused as well
         raise ModelError(
             f"Captured attention is not this model's own: {name} is {value:.3g}, wanted at most "
-            f"{limit:.3g}. Its attention does something that capture does not know."
+            f"{limit:.3g}. Its attention does something that capture does not know. Choose another "
+            "model."
         )
 
 
-def _outputs(model: nn.Module, inputs: Inputs) -> dict[str, Tensor]:
+def _outputs(model: nn.Module, inputs: Inputs) -> Outputs:
     with torch.inference_mode():
         return dict(_tensors(model(**inputs)))
 
@@ -97,7 +155,7 @@ def _worst(values: Iterable[Tensor]) -> float:
     return float(torch.stack(largest).max())
 
 
-def _outputs_difference(captured: Mapping[str, Tensor], plain: Mapping[str, Tensor]) -> float:
+def _outputs_difference(captured: Outputs, plain: Outputs) -> float:
     if changed := plain.keys() ^ captured.keys():
         raise ModelError(
             f"With captured attention the model gives {len(captured)} outputs, without "
@@ -110,9 +168,9 @@ def _outputs_difference(captured: Mapping[str, Tensor], plain: Mapping[str, Tens
     )
 
 
-def _weights_difference(model: PreTrainedModel, inputs: Inputs, captured: Evaluations) -> float:
-    comparison = _Comparison(captured)
-    with _unattached(model), tapped(model, comparison.hear):
+def _weights_difference(model: PreTrainedModel, inputs: Inputs, run: _Run) -> float:
+    comparison = _Comparison(run.recorder.evaluations)
+    with _unattached(model), repeating(run.given), tapped(model, comparison.hear):
         _outputs(model, inputs)
     comparison.check_counts()
     return _worst(comparison.differences)
@@ -121,7 +179,7 @@ def _weights_difference(model: PreTrainedModel, inputs: Inputs, captured: Evalua
 @contextmanager
 def _unattached(model: PreTrainedModel) -> Iterator[None]:
     release(model)
-    if is_reached(model):
+    if asks_the_interface(model):
         model.set_attn_implementation("eager")
     try:
         yield

@@ -69,7 +69,8 @@ def attention(  # noqa: PLR0913 the signature is transformers'
     output = edits.edited(parts, module, output)
     recorder = ACTIVE.get()
     if recorder is not None:
-        recorder.add(Call(module, query, key, value, mask, output, scaling, softcap))
+        made_of = attention_mask, position_bias
+        recorder.add(Call(module, query, key, value, mask, made_of, output, scaling, softcap))
     return output, None
 
 

@@ -1,4 +1,6 @@
-"""From a live evaluation to the form that a trace keeps, in half precision."""
+"""From a live evaluation to the form that a trace keeps, in half precision where that is enough."""
+
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -9,13 +11,19 @@ from vl_core.capture.evaluation import Evaluation
 from vl_core.capture.tapping import Overheard
 from vl_core.trace import Block, Kept, KeptQueriesKeys, KeptWeights
 
+HALF, SINGLE = 2, 4  # bytes of a number as it is kept
+# Of any weight in the rows that are sampled. Of all rows twice as much is promised.
+TOLERANCE = 1e-3
+_TOP = 15  # the largest number is brought to 2 to this power, which float16 still holds
+
 
 def block(evaluation: Evaluation | Overheard) -> Block:
     """The evaluation as a trace keeps it.
 
     Queries and keys are kept unless the weights take less room (fewer tokens than twice the
-    head's width), or a bias, which queries and keys do not hold, was added to the scores, or the
-    weights are all that was heard.
+    head's width), or a bias that follows from no distance was added to the scores, or the weights
+    are all that was heard. Queries and keys of a float32 model are float16 if that gives the live
+    weights, else float32, or weights if these are smaller.
     """
     return Block(evaluation.query_positions, evaluation.key_positions, _kept(evaluation))
 
@@ -23,14 +31,34 @@ def block(evaluation: Evaluation | Overheard) -> Block:
 def _kept(evaluation: Evaluation | Overheard) -> Kept:
     if isinstance(evaluation, Overheard):
         return KeptWeights(evaluation.weights.half().cpu().numpy(), evaluation.mask)
-    return weights(evaluation) if _keeps_weights(evaluation) else queries_keys(evaluation)
+    numbers = evaluation.queries.numel() + evaluation.keys.numel()
+    size = HALF * len(evaluation.queries) * evaluation.queries.shape[1] * evaluation.keys.shape[1]
+    if not follows_from_queries_keys(evaluation) or size < HALF * numbers:
+        return weights(evaluation)
+    halves = in_halves(evaluation)
+    if is_half(evaluation) or largest_difference(halves, evaluation) <= TOLERANCE:
+        return queries_keys(halves)
+    return weights(evaluation) if size < SINGLE * numbers else queries_keys(centred(evaluation))
 
 
-def _keeps_weights(evaluation: Evaluation) -> bool:
-    n_heads, n_queries, _ = evaluation.queries.shape
-    size = n_heads * n_queries * evaluation.keys.shape[1]
-    has_bias = evaluation.mask.bias is not None
-    return has_bias or size < evaluation.queries.numel() + evaluation.keys.numel()
+def follows_from_queries_keys(evaluation: Evaluation) -> bool:
+    """Whether a trace can work the weights out from queries and keys."""
+    return evaluation.mask.bias is None or evaluation.mask.distances is not None
+
+
+def is_half(evaluation: Evaluation) -> bool:
+    """Whether queries and keys came in 16 bits, so that float16 holds them as they are.
+
+    bfloat16 has fewer digits, and a range that the scale brings into that of float16, but for
+    numbers that are billions of times smaller than the largest.
+    """
+    return evaluation.queries.element_size() == evaluation.keys.element_size() == HALF
+
+
+def largest_difference(one: Evaluation, other: Evaluation) -> float:
+    """Between any of their weights, in the rows that are sampled."""
+    weights_of = (each.rows(slice(None), other.sample.rows) for each in (one, other))
+    return float((next(weights_of) - next(weights_of)).abs().max())
 
 
 def weights(evaluation: Evaluation) -> KeptWeights:
@@ -40,22 +68,43 @@ def weights(evaluation: Evaluation) -> KeptWeights:
 
 
 def queries_keys(evaluation: Evaluation) -> KeptQueriesKeys:
-    """Queries and keys, the keys centred for each head.
+    """Queries and keys as they are, in the precision in which they came."""
+    queries, keys = (one.cpu().numpy() for one in (evaluation.queries, evaluation.keys))
+    return KeptQueriesKeys(
+        # A copy: what the model computed is part of something larger, which can go.
+        queries.copy(order="C"),
+        keys.copy(order="C"),
+        evaluation.scaling,
+        evaluation.softcap,
+        evaluation.mask.description,
+        evaluation.mask.distances,
+    )
 
-    Shifting all keys of a head alike shifts all scores of a row alike, which the softmax ignores;
-    a softcap does not, so there the keys stay as they are.
+
+def centred(evaluation: Evaluation) -> Evaluation:
+    """The same in float32, with keys whose mean is zero in each head.
+
+    Shifting all keys of a head alike shifts all scores of a row alike, which the softmax ignores,
+    and which leaves float16 its digits where a model adds much to all keys. A softcap does not
+    ignore it.
     """
-    live = evaluation.keys.float()
+    keys = evaluation.keys.float()
     if evaluation.softcap is None:
-        live = live - live.mean(dim=1, keepdim=True)
-    keys, key_scale = _half(live)
-    queries, query_scale = _half(evaluation.queries.float())
-    scaling = evaluation.scaling * query_scale * key_scale
-    return KeptQueriesKeys(queries, keys, scaling, evaluation.softcap, evaluation.mask.description)
+        keys = keys - keys.mean(dim=1, keepdim=True)
+    return replace(evaluation, queries=evaluation.queries.float(), keys=keys)
 
 
-def _half(values: Tensor) -> tuple[Float16[np.ndarray, "head token dim"], float]:
+def in_halves(evaluation: Evaluation) -> Evaluation:
+    """The same in float16: what came in half precision as it is, all else centred and rounded."""
+    live = evaluation if is_half(evaluation) else centred(evaluation)
+    queries, query_scale = _half(live.queries.float())
+    keys, key_scale = _half(live.keys.float())
+    scaling = live.scaling * query_scale * key_scale
+    return replace(live, queries=queries, keys=keys, scaling=scaling)
+
+
+def _half(values: Tensor) -> tuple[Float16[Tensor, "head token dim"], float]:
     """The values divided by a power of two, so that float16 can hold the largest, and the power."""
     largest = float(values.abs().max())
-    scale = 2.0 ** np.ceil(np.log2(largest)) if largest > 0 else 1.0
-    return (values / scale).to(torch.float16).cpu().numpy(), scale
+    scale = 2.0 ** (np.ceil(np.log2(largest)) - _TOP) if largest > 0 else 1.0
+    return (values / scale).to(torch.float16), scale

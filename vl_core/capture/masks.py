@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from vl_core.arrays import AllowedKeys
-from vl_core.trace import Mask
+from vl_core.trace import DistanceBias, Mask
 
 # Models hide keys by the lowest number of their type, by -inf or, in old code, by -10000.
 _HIDDEN = -1e4
@@ -22,11 +22,13 @@ class LiveMask:
     """One sequence's mask as attention obeys it.
 
     allowed: query x key, or None where all is. bias: what is added to the scores of allowed keys
-    for each head or for all, or None where nothing is.
+    for each head or for all, or None where nothing is. is_given: whether there was a mask at all;
+    one that hides nothing may do so of other tokens.
     """
 
     allowed: Bool[Tensor, "query key"] | None = None
     bias: Float[Tensor, "some_heads query key"] | None = None
+    is_given: bool = False
 
     @classmethod
     def of(cls, mask: Tensor | None, item: int, shape: tuple[int, int]) -> "LiveMask":
@@ -46,7 +48,7 @@ class LiveMask:
         if not is_shared:
             bias = bias.masked_fill(is_hidden, -torch.inf)
         hidden = is_hidden.all(dim=0)
-        return cls(~hidden if hidden.any() else None, bias if bias.any() else None)
+        return cls(~hidden if hidden.any() else None, bias if bias.any() else None, is_given=True)
 
     def applied(
         self, scores: Float[Tensor, "head row key"], heads: slice, queries: slice, keys: slice
@@ -93,6 +95,24 @@ class LiveMask:
         if self.bias is not None:
             return True  # it may be -inf, for some heads only
         return self.allowed is not None and not bool(self.allowed.any(dim=1).all())
+
+    @cached_property
+    def distances(self) -> DistanceBias | None:
+        """The bias as a trace keeps it; None where pairs as far apart have different ones."""
+        if self.bias is None or not self.bias.isfinite().all():
+            return None
+        n_heads, n_queries, n_keys = self.bias.shape
+        queries = torch.arange(n_queries - 1, -1, -1, device=self.bias.device)
+        places = queries[:, None] + torch.arange(n_keys, device=self.bias.device)
+        if self.allowed is not None:
+            places = places[self.allowed]  # nothing is known of the bias of hidden keys
+        found = self.bias.new_zeros(n_heads, n_queries + n_keys - 1)
+        for values, table in zip(found, self.bias, strict=True):
+            own = table if self.allowed is None else table[self.allowed]
+            values[places] = own
+            if not torch.equal(values[places], own):
+                return None
+        return DistanceBias.of(found.cpu().numpy(), n_queries)
 
     @cached_property
     def description(self) -> Mask:

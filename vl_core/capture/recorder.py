@@ -20,7 +20,8 @@ class Call:
 
     query: (batch, head, query, dim), key and value: (batch, key head, key, dim), mask: additive
     (or boolean, True for allowed), broadcast to (batch, head, query, key), output: (batch, query,
-    head, dim).
+    head, dim). made_of: the mask and the bias that the model gave, of which `mask` is the sum: it
+    is new in each layer where they are the same.
     """
 
     module: nn.Module
@@ -28,9 +29,13 @@ class Call:
     key: Tensor
     value: Tensor
     mask: Tensor | None
+    made_of: tuple[Tensor | None, Tensor | None]
     output: Tensor
     scaling: float
     softcap: float | None
+
+
+_MASKS = 8  # readings of masks that are held; most models have one or two masks
 
 
 Hear = Callable[[str, Any], None]  # of an Evaluation, or of what was Overheard
@@ -58,8 +63,9 @@ class Recorder:
         self._hear = hear or self._keep
         self._names = {module: name for name, module in model.named_modules()}
         # All layers share one mask: reading it once saves query x key work in each of them. The
-        # mask is kept beside its reading, so that its id stays its own.
-        self._masks: dict[tuple[int, ...], tuple[Tensor | None, LiveMask]] = {}
+        # mask is kept beside its reading, so that its id stays its own. A model that lies on
+        # several devices copies its mask for every layer, so only the last few are held.
+        self._masks: dict[tuple[Any, ...], tuple[tuple[Tensor | None, ...], LiveMask]] = {}
 
     def add(self, call: Call) -> None:
         """Hand on one call; raises ModelError if its module is no part of the model."""
@@ -91,10 +97,15 @@ class Recorder:
         )
 
     def _mask(self, call: Call, item: int) -> LiveMask:
-        shape = call.query.shape[2], call.key.shape[2]
-        place = id(call.mask), item, *shape
+        if call.mask is None:
+            return LiveMask()
+        shape, device = (call.query.shape[2], call.key.shape[2]), call.query.device
+        place = *map(id, call.made_of), item, *shape, device
         if place not in self._masks:
-            self._masks[place] = call.mask, LiveMask.of(call.mask, item, shape)
+            if len(self._masks) == _MASKS:
+                del self._masks[next(iter(self._masks))]
+            # A mask that was never looked at may have stayed on another device.
+            self._masks[place] = call.made_of, LiveMask.of(call.mask.to(device), item, shape)
         return self._masks[place][1]
 
     def check_complete(self, expected: Iterable[str]) -> None:

@@ -26,8 +26,8 @@ class Gathering:
     places: where the module of that name belongs. One place: all its evaluations, in the order
     they come, are parts of that layer and lie one after the other in its streams. Several: the
     first evaluation belongs to the first, and so on. None: a module without attention. tables:
-    the tokens of each stream. keeps: the stacks whose attention is kept and not only measured;
-    None for all.
+    the tokens of each stream. keeps: for each stack the layers (by the model's own numbers) whose
+    attention is kept and not only measured; None for all.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Gathering:
         places: Places,
         tables: Mapping[str, TokenTable],
         regions: tuple[Region, ...] = (),
-        keeps: Collection[str] | None = None,
+        keeps: Mapping[str, Collection[int]] | None = None,
     ) -> None:
         self._places, self._tables, self._regions = places, tables, regions
         self._keeps = keeps
@@ -57,7 +57,7 @@ class Gathering:
         evaluation = self._moved(place, evaluation)
         block = keeping.block(evaluation)
         error = reconstruction_error(block, evaluation)
-        if self._keeps is not None and place.stack not in self._keeps:
+        if self._keeps is not None and place.layer not in self._keeps.get(place.stack, ()):
             block = replace(block, kept=KeptNothing(block.kept.shape, block.kept.mask))
         self._blocks.setdefault(place, []).append(block)
         self._measuring[place.stack].add(place.layer, evaluation)

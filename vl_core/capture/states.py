@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from vl_core.capture.recorder import ACTIVE
 from vl_core.errors import ModelError
 from vl_core.trace import Stream, TokenTable
-from vl_core.trace.stream import PackedState, packed
+from vl_core.trace.stream import StatesSoFar
 
 
 @dataclass(frozen=True)
@@ -42,29 +42,27 @@ class States:
     def __init__(
         self, doors: Mapping[str, Sequence[Door]], keeps: Collection[str] | None = None
     ) -> None:
-        self._wanted = {
-            stream: len(places)
+        self._heard = {
+            stream: StatesSoFar(len(places))
             for stream, places in doors.items()
             if keeps is None or stream in keeps
         }
-        self._packed: dict[str, list[PackedState]] = {}
 
     def note(self, stream: str, state: Tensor) -> None:
         """Take in one state; a batch of pictures or tiles is one sequence, one after the other."""
-        if stream not in self._wanted:
-            return
-        tokens = state.detach().flatten(0, -2).float().cpu().numpy()
-        self._packed.setdefault(stream, []).append(packed(tokens))
+        if stream in self._heard:
+            self._heard[stream].add(state.detach().flatten(0, -2).float().cpu().numpy())
 
     def stream(self, name: str, tokens: TokenTable) -> Stream:
         """The stream with its states; raises ModelError unless each was heard once."""
-        kept, wanted = self._packed.get(name, []), self._wanted.get(name, 0)
-        if len(kept) != wanted:
+        states = self._heard.get(name, StatesSoFar(0))
+        wanted = len(states.scales)
+        if states.heard != wanted:
             raise ModelError(
-                f"{len(kept)} hidden states of the stream {name} were heard, wanted {wanted}. The "
-                "family's adapter must say where each is read."
+                f"{states.heard} hidden states of the stream {name} were heard, wanted {wanted}. "
+                "The family's adapter must say where each is read."
             )
-        return Stream.of_states(name, tokens, kept)
+        return states.stream(name, tokens)
 
 
 def watch(model: nn.Module, doors: Mapping[str, Sequence[Door]]) -> None:

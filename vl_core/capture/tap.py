@@ -1,17 +1,26 @@
 """Every attention matrix of a model that nobody changed, seen from outside: the oracle of capture.
 
 It listens to torch itself and knows no architecture. Slow and greedy: for checks and small inputs.
+In half precision it works the weights out in float32, from the queries and keys that the model
+multiplies and by the steps that the model takes.
 """
 
+import inspect
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.functional import (  # type: ignore[attr-defined] # it stands in no stub
+    _in_projection_packed as in_projection_packed,
+)
 from torch.overrides import TorchFunctionMode
+
+from vl_core.capture import scores
+from vl_core.capture.scores import HALF
 
 # By the name of a module, (head, query, key) in float32 for each sequence of each call, in order.
 Matrices = dict[str, list[Tensor]]
@@ -20,7 +29,9 @@ _Arguments = dict[str, Any]
 
 
 @contextmanager
-def tapped(model: nn.Module, hear: Hear | None = None) -> Iterator[Matrices]:
+def tapped(
+    model: nn.Module, hear: Hear | None = None, only: Collection[str] | None = None
+) -> Iterator[Matrices]:
     """See the attention of this thread's runs of the model.
 
     `with tapped(model) as matrices: model(**inputs)`; a matrix belongs to the module in whose
@@ -29,7 +40,8 @@ def tapped(model: nn.Module, hear: Hear | None = None) -> Iterator[Matrices]:
     nn.MultiheadAttention. A softmax of fewer axes is none of attention (logits, experts).
     Nothing that the model computes is changed, and other threads may run it meanwhile.
     hear: told of the module's name and each matrix as it is made. Then none is kept; those of all
-    layers may take many gigabytes.
+    layers may take many gigabytes. only: the names of the modules that are listened to; None for
+    all.
     """
     matrices: Matrices = {}
 
@@ -41,7 +53,7 @@ def tapped(model: nn.Module, hear: Hear | None = None) -> Iterator[Matrices]:
         for module in model.modules():
             hooks.callback(module.register_forward_pre_hook(place.enter).remove)
             hooks.callback(module.register_forward_hook(place.leave, always_call=True).remove)
-        with _Tap(place, hear or keep):
+        with _Tap(place, hear or keep, only):
             yield matrices
 
 
@@ -72,10 +84,11 @@ class _Place:
 class _Tap(TorchFunctionMode):
     """Stands between the model and torch; a mode is its thread's own."""
 
-    def __init__(self, place: _Place, hear: Hear) -> None:
+    def __init__(self, place: _Place, hear: Hear, only: Collection[str] | None) -> None:
         super().__init__()
         self._place = place
         self._hear = hear
+        self._only = only
 
     def __torch_function__(
         self,
@@ -85,7 +98,11 @@ class _Tap(TorchFunctionMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:  # noqa: ANN401
         kwargs = kwargs or {}
+        if self._only is not None and self._place.name not in self._only:
+            return func(*args, **kwargs)
+        exact = scores.beside(func, args, kwargs)
         result = func(*args, **kwargs)
+        scores.keep(result, exact)
         weights_of = _WEIGHTS.get(func)
         weights = weights_of(result, args, kwargs) if weights_of else None
         for matrix in () if weights is None else weights.detach():
@@ -95,14 +112,34 @@ class _Tap(TorchFunctionMode):
 
 def _softmax(result: Tensor, args: tuple[Any, ...], kwargs: _Arguments) -> Tensor | None:
     axis = kwargs.get("dim", args[1] if len(args) > 1 else None)
-    return result if result.dim() == 4 and axis in (-1, 3) else None
+    if result.dim() != 4 or axis not in (-1, 3):
+        return None
+    exact = scores.of(args[0] if args else kwargs["input"])
+    return result if exact is None else exact.softmax(dim=-1)
 
 
 def _torch_attention(_result: Any, args: tuple[Any, ...], kwargs: _Arguments) -> Tensor:  # noqa: ANN401
     """nn.MultiheadAttention gives weights only when asked, and then the mean over heads."""
-    wanted = {**kwargs, "need_weights": True, "average_attn_weights": False}
-    weights: Any = functional.multi_head_attention_forward(*args, **wanted)[1]
+    given = inspect.signature(functional.multi_head_attention_forward).bind(*args, **kwargs)
+    wanted = {**given.arguments, "need_weights": True, "average_attn_weights": False}
+    if wanted["query"].dtype in HALF and wanted["in_proj_weight"] is not None:
+        wanted = _projected(wanted)
+    weights: Any = functional.multi_head_attention_forward(**wanted)[1]
     return weights if weights.dim() == 4 else weights[None]
+
+
+def _projected(given: _Arguments) -> _Arguments:
+    """The same in float32, but for queries and keys, which come as half precision has them."""
+    weight, bias = given["in_proj_weight"], given["in_proj_bias"]
+    states = given["query"], given["key"], given["value"]
+    query, key, _ = in_projection_packed(*states, weight, bias)
+    made = {
+        name: value.float() if isinstance(value, Tensor) and value.is_floating_point() else value
+        for name, value in given.items()
+    }
+    nothing = torch.eye(weight.shape[1], device=weight.device).repeat(3, 1)
+    made |= {"query": query.float(), "key": key.float(), "value": key.float()}
+    return made | {"in_proj_weight": nothing, "in_proj_bias": None}
 
 
 def _sdpa(_result: Any, args: tuple[Any, ...], kwargs: _Arguments) -> Tensor | None:  # noqa: ANN401

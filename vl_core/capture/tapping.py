@@ -1,11 +1,11 @@
-"""The last resort: attention of a model that can be brought to no function of ours, overheard.
+"""The last resort: attention of modules that can be brought to no function of ours, overheard.
 
-Its weights are taken as the model itself writes them out, so nothing is computed again; but a
-layer's weights all exist at once, and are what is kept. Such a model runs for one at a time.
+Their weights are taken as the tap sees them; a layer's weights all exist at once, and are what is
+kept. A model with such modules runs for one at a time.
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,21 +13,20 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
-from transformers import PreTrainedModel
 
 from vl_core.capture import recorder as recorders
-from vl_core.capture.adapters import is_reached
 from vl_core.capture.masks import described
 from vl_core.capture.recorder import Hear, Note, Recorder
 from vl_core.capture.tap import tapped
 from vl_core.trace import Mask
 
 _turn = threading.Lock()  # the hooks of a tap are the module's, and so every thread's
+_OVERHEARD = "_vl_overheard"  # stands on a module, and goes with it when the model is copied
 
 
 @dataclass(frozen=True, eq=False)
 class Overheard:
-    """The weights of one sequence's evaluation, as the model wrote them out.
+    """The weights of one sequence's evaluation, as the tap saw them.
 
     A key counts as hidden from a query if no head gives it anything. A source of rows for head
     statistics. first_query, first_key: as in Evaluation.
@@ -69,6 +68,17 @@ class Overheard:
         return Mask() if allowed.all() else described(allowed.cpu().numpy())
 
 
+def overhear(model: nn.Module, names: Collection[str]) -> None:
+    """From now on overhear the attention of the modules of these names, on each recorded run."""
+    for name in names:
+        setattr(model.get_submodule(name), _OVERHEARD, True)
+
+
+def overheard(model: nn.Module) -> list[str]:
+    """The names of the modules whose attention is overheard."""
+    return [name for name, module in model.named_modules() if hasattr(module, _OVERHEARD)]
+
+
 @contextmanager
 def recording(
     model: nn.Module,
@@ -80,13 +90,13 @@ def recording(
     `with recording(model) as recorder: model(**inputs)`, then `recorder.evaluations[name]`.
     """
     with recorders.recording(model, hear, note) as recorder:
-        # What is no whole model of transformers' has been brought to the function by its maker.
-        if not isinstance(model, PreTrainedModel) or is_reached(model):
+        names = overheard(model)
+        if not names:
             yield recorder
             return
 
-        def overhear(name: str, matrix: Tensor) -> None:
+        def take(name: str, matrix: Tensor) -> None:
             recorder.take(name, Overheard(matrix))
 
-        with _turn, tapped(model, overhear):
+        with _turn, tapped(model, take, names):
             yield recorder

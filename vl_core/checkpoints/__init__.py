@@ -16,6 +16,7 @@ hashing      what tells weights apart
 sizes        bytes of numbers, and in words
 memory       what a checkpoint takes, and whether it fits
 demand       the same before it is loaded, for whoever must make room first
+telling      what goes wrong while it is loaded, without this machine's folders
 devices      where it can run, and what is free there
 precision    float32, 16 bits, 8 and 4 bits: arguments for from_pretrained
 catalogue    well-known checkpoints to choose from
@@ -30,6 +31,7 @@ from vl_core.checkpoints.precision import PRECISIONS, Loading, Precision, loadin
 from vl_core.checkpoints.progress import Tell
 from vl_core.checkpoints.resolving import find, find_published, is_cached
 from vl_core.checkpoints.sizes import readable
+from vl_core.checkpoints.telling import told_by_name
 
 __all__ = [
     "CATALOGUE",
@@ -50,6 +52,7 @@ __all__ = [
     "loading",
     "offered",
     "readable",
+    "told_by_name",
     "weights_bytes",
     "weights_hash",
 ]

@@ -37,7 +37,8 @@ def loading(
 
     auto is float32 on the CPU, bfloat16 on CUDA (float16 where a GPU has none) and float16 on MPS.
     What does not fit one GPU is spread over all of them and main memory. Raises ModelError for a
-    precision that needs what is not there (a GPU, a library, memory), with what to do.
+    precision that needs what is not there (a GPU, a library, memory on the device or, on the way
+    there, main memory), with what to do.
     """
     _check_names(precision, device)
     place = device or devices.best_device()
@@ -47,7 +48,16 @@ def loading(
     if _spreads(checkpoint, kept, place):
         return Loading(kept, {"dtype": _dtype(kept), "device_map": _SPREAD}, None)
     memory.check_fits(checkpoint, kept, place)
-    return Loading(kept, {"dtype": _dtype(kept)}, place)
+    return _whole(checkpoint, kept, place)
+
+
+def _whole(checkpoint: Checkpoint, kept: Kept, device: str) -> Loading:
+    """All of it on one device: weight by weight where that can be done, else by main memory."""
+    if device.startswith(devices.CUDA) and _is_installed("accelerate"):
+        return Loading(kept, {"dtype": _dtype(kept), "device_map": {"": device}}, None)
+    if device != devices.CPU:
+        memory.check_passes(checkpoint, kept, device)
+    return Loading(kept, {"dtype": _dtype(kept)}, device)
 
 
 def _check_names(precision: str, device: str | None) -> None:
@@ -136,7 +146,11 @@ def _configuration(kept: Kept, half: Kept) -> Any:  # noqa: ANN401 transformers 
 
 def _require(package: str, what: str) -> None:
     """Raise ModelError unless the package is installed."""
-    if find_spec(package) is None:
+    if not _is_installed(package):
         raise ModelError(
             f"{what} needs the package {package}, which is not installed: {_INSTALL[package]}."
         )
+
+
+def _is_installed(package: str) -> bool:
+    return find_spec(package) is not None

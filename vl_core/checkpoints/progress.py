@@ -6,7 +6,8 @@ from typing import Any, TypeVar
 
 from vl_core.checkpoints.sizes import readable
 
-# Words for the screen, and the share that is done (0..1) where it is known.
+# Words for the screen, and the share that is done (0..1) where it is known. What it raises stops
+# the download and reaches whoever asked for it.
 Tell = Callable[[str, float | None], None]
 
 _EVERY = 0.25  # seconds
@@ -22,23 +23,43 @@ class Counter:
 
     def __init__(self) -> None:
         self._counting: list[_Bar] = []
+        self._is_stopped = False
 
     def bars(self) -> "type[_Bar]":
         """What huggingface_hub draws with in place of tqdm; those that count no bytes are lost."""
-        counting = self._counting
+        counter = self
 
         class Counted(_Bar):
             def __init__(self, *_: object, unit: str = "it", **options: Any) -> None:  # noqa: ANN401 tqdm's
                 super().__init__(options.get("total"), options.get("initial"))
                 if unit == "B":
-                    counting.append(self)
+                    counter._counting.append(self)
+
+            def update(self, n: float | None = 1) -> None:
+                counter._go_on()
+                super().update(n)
 
         return Counted
+
+    def stop(self) -> None:
+        """Let the download fail where it next counts: at the next chunk that arrives.
+
+        Only what comes through Xet goes on to the end of the file: its client minds no failures.
+        """
+        self._is_stopped = True
+
+    def _go_on(self) -> None:
+        if self._is_stopped:
+            raise _StoppedError
 
     @property
     def done(self) -> int:
         """Bytes so far."""
         return max((int(bar.n) for bar in self._counting), default=0)
+
+
+class _StoppedError(Exception):
+    """Nobody waits for this download any longer."""
 
 
 class _Bar:
@@ -67,14 +88,18 @@ class _Bar:
 def told(work: Callable[[], R], what: str, total: int, counter: Counter, tell: Tell) -> R:
     """The result of the work, which is done in a thread of its own and told of in this one.
 
-    total: bytes that will come. If telling fails, the work goes on but is waited for no longer.
+    total: bytes that will come. If telling fails, the work stops at the next chunk and is waited
+    for no longer.
     """
     pool = ThreadPoolExecutor(1, thread_name_prefix="download")
+    future = pool.submit(work)
     try:
-        future = pool.submit(work)
         while not _finished(future):
             tell(*_state(what, min(counter.done, total), total))
         return future.result()
+    except BaseException:
+        counter.stop()
+        raise
     finally:
         pool.shutdown(wait=False)
 

@@ -37,8 +37,9 @@ def find_published(name: str, *, may_download: bool = True, tell: Tell | None = 
 
     name: "embedded", owner/name or owner/name@revision. The hub is asked for what is new; without
     network, what the local cache has will do. may_download: else only the cache is looked into.
-    tell: told, in words for the screen and as a share, how far a download is, in this thread.
-    Raises ModelError, with what to do, if the checkpoint cannot be had.
+    tell: told, in words for the screen and as a share, how far a download is, in this thread; what
+    it raises stops the download. Raises ModelError, with what to do, if the checkpoint cannot be
+    had.
     """
     if name == EMBEDDED_NAME:
         return Checkpoint(EMBEDDED, name, LOCAL)

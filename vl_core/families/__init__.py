@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from safetensors import SafetensorError
 
 from vl_core.errors import ModelError
-from vl_core.example import Example
+from vl_core.example import Example, Task
+from vl_core.shortage import is_shortage
 from vl_core.trace import Prediction, TokenTable
 
 if TYPE_CHECKING:
@@ -71,6 +72,35 @@ class ReadsRegions(Protocol):
     @property
     def feature_width(self) -> int:
         """How many numbers it reads of each region."""
+
+
+@runtime_checkable
+class ScoresCandidates(Protocol):
+    """A family whose model can say how well the last part of a text fits what comes before it."""
+
+    @property
+    def scored_tasks(self) -> frozenset[Task]:
+        """Of which tasks: "candidate", "source" or both; their inputs hold all that is judged."""
+
+    def score(
+        self, example: Example, inputs: "BatchFeature", outputs: Mapping[str, Any], /
+    ) -> float:
+        """How well it fits: the larger the better, beside others of the same question."""
+
+
+def judge(family: "Family", task: Task) -> ScoresCandidates | None:
+    """The family itself if it can score this task, else None."""
+    if isinstance(family, ScoresCandidates) and task in family.scored_tasks:
+        return family
+    return None
+
+
+@runtime_checkable
+class CutsTiles(Protocol):
+    """A family whose model sees a picture in tiles besides, at a higher resolution."""
+
+    def untiled(self) -> "Family":
+        """The same model, fed with the picture as a whole only: that takes far fewer tokens."""
 
 
 @runtime_checkable
@@ -173,10 +203,15 @@ def covered(found: str, name: str) -> str:
 
 @contextmanager
 def refusing_damage(path: Path) -> Iterator[None]:
-    """Raise ModelError where the files of this checkpoint turn out to be of no use."""
+    """Raise ModelError where the files of this checkpoint turn out to be of no use.
+
+    A want of memory is no fault of theirs and passes.
+    """
     try:
         yield
     except _DAMAGED as error:
+        if is_shortage(error):
+            raise
         raise ModelError(f"The checkpoint in {path} cannot be loaded: {error}") from error
 
 

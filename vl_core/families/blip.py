@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -14,10 +14,10 @@ from transformers import (
     BlipForConditionalGeneration,
 )
 
-from vl_core.example import Example
+from vl_core.example import Example, Task
 from vl_core.families import Options, generation, pairs, prompts
 from vl_core.families.blip_models import WithLogits, WithSimilarity, sharing_weights
-from vl_core.families.blip_parts import TOWER, Blip, Part, sentence
+from vl_core.families.blip_parts import TOWER, Blip, Part
 from vl_core.families.loading import of_architecture, pretrained, readers
 from vl_core.trace import Prediction, TokenTable
 
@@ -33,23 +33,21 @@ class Answering(Blip):
 
     def inputs(self, example: Example) -> BatchFeature:
         """The question, the picture, and the token that the answer begins with."""
-        inputs, ids = self.read(example)
-        start = {"decoder_input_ids": torch.tensor([[self.start]])}
-        return BatchFeature(
-            {"input_ids": ids, "attention_mask": torch.ones_like(ids)} | start | inputs
-        )
+        inputs = self.read(example)
+        inputs["decoder_input_ids"] = torch.tensor([[self.start]])
+        return inputs
 
     def answered(self, inputs: BatchFeature) -> BatchFeature:
         """The inputs with the model's likeliest answer for the decoder to read."""
         asked = {name: value for name, value in inputs.items() if name != "decoder_input_ids"}
-        found = self.model.generate(**asked, **generation.GREEDY)
+        found = self.model.generate(**asked)
         return BatchFeature(asked | {"decoder_input_ids": found})
 
     def texts(self, example: Example, inputs: BatchFeature) -> dict[str, TokenTable]:
         """The question between [CLS] and [SEP]; the answer behind the token it begins with."""
         answer = prompts.generated_tokens(self.tokenizer, _said(inputs["decoder_input_ids"], 1))
         return {
-            "question": sentence(example).tokens(self.tokenizer),
+            "question": self.sentence(example.text).tokens(self.tokenizer),
             "answer": TokenTable.joined([self.start_token(), answer]),
         }
 
@@ -74,25 +72,26 @@ class Captioning(Blip):
 
     def inputs(self, example: Example) -> BatchFeature:
         """The picture and the beginning of its caption, as the model's own generate() makes it."""
-        inputs, ids = self.read(example, room=generation.LONGEST)
-        ids = ids[:, :-1]  # nothing has ended
+        inputs = self.read(example, room=generation.LONGEST)
+        ids = inputs["input_ids"][:, :-1]  # nothing has ended
         ids[:, 0] = self.start
-        return BatchFeature({"input_ids": ids, "attention_mask": torch.ones_like(ids)} | inputs)
+        return BatchFeature({**inputs, "input_ids": ids, "attention_mask": torch.ones_like(ids)})
 
     def answered(self, inputs: BatchFeature) -> BatchFeature:
         """The inputs with the likeliest rest of the caption behind its beginning."""
         # generate() takes the last token for the [SEP] that a tokenizer adds, and drops it.
         given = torch.nn.functional.pad(inputs["input_ids"], (0, 1))
         pixels = {"pixel_values": inputs["pixel_values"]}
-        found = self.model.generate(**pixels, input_ids=given, **generation.GREEDY)
+        found = self.model.generate(**pixels, input_ids=given)
         return BatchFeature({"input_ids": found, "attention_mask": torch.ones_like(found)} | pixels)
 
     def texts(self, example: Example, inputs: BatchFeature) -> dict[str, TokenTable]:
         """The token that captions begin with, the text, and what was generated."""
-        beginning = sentence(example).tokens(self.tokenizer)
+        beginning = self.sentence(example.text).tokens(self.tokenizer)
         beginning = beginning.chosen(np.arange(1, len(beginning) - 1))
-        said = _said(inputs["input_ids"], 1 + len(beginning))
-        caption = prompts.generated_tokens(self.tokenizer, said)
+        read = 1 + len(beginning)
+        said = _said(inputs["input_ids"], read)
+        caption = prompts.generated_tokens(self.tokenizer, said, _before(inputs, read))
         return {"text": TokenTable.joined([self.start_token(), beginning, caption])}
 
     def answer_logits(self, outputs: Mapping[str, Any]) -> Tensor:
@@ -104,12 +103,13 @@ class Captioning(Blip):
         self, example: Example, inputs: BatchFeature, outputs: Mapping[str, Any], /
     ) -> Prediction:
         """The rest of the caption, token by token."""
-        beginning = sentence(example).ids(self.tokenizer)
-        answer = _said(inputs["input_ids"], len(beginning) - 1)
-        return generation.spoken(self.tokenizer, answer, outputs["logits"][0])
+        read = len(self.sentence(example.text).ids(self.tokenizer)) - 1
+        answer = _said(inputs["input_ids"], read)
+        before = _before(inputs, read)
+        return generation.spoken(self.tokenizer, answer, outputs["logits"][0], before)
 
 
-class Matching(Blip):
+class Matching(pairs.Choosing, Blip):
     """Says whether text and picture belong together, by a text that looks at the picture.
 
     The text is read once more alone; the cosine between that and the picture comes besides.
@@ -120,19 +120,15 @@ class Matching(Blip):
         Part("text", "text_encoder.encoder.layer", TOWER),
         Part("text alone", "text_alone.encoder.layer", None),
     )
+    scored_tasks: ClassVar[frozenset[Task]] = pairs.SCORED_TASKS
 
     def inputs(self, example: Example) -> BatchFeature:
         """Text and picture."""
-        inputs, ids = self.read(example)
-        return BatchFeature({"input_ids": ids, "attention_mask": torch.ones_like(ids)} | inputs)
-
-    def answered(self, inputs: BatchFeature) -> BatchFeature:
-        """The inputs as they are: nothing is generated."""
-        return inputs
+        return self.read(example)
 
     def texts(self, example: Example, _inputs: BatchFeature) -> dict[str, TokenTable]:
         """The text between [CLS] and [SEP], twice."""
-        table = sentence(example).tokens(self.tokenizer)
+        table = self.sentence(example.text).tokens(self.tokenizer)
         return {part.stream: table for part in self.parts}
 
     def answer_logits(self, outputs: Mapping[str, Any]) -> Tensor:
@@ -141,16 +137,28 @@ class Matching(Blip):
         return logits
 
     def prediction(
-        self, _example: Example, _inputs: BatchFeature, outputs: Mapping[str, Any], /
+        self, example: Example, inputs: BatchFeature, outputs: Mapping[str, Any], /
     ) -> Prediction:
         """Whether they belong together, and the cosine of the two that never met."""
-        share = float(outputs["itm_score"][0].float().softmax(dim=-1)[1])
+        share = self.score(example, inputs, outputs)
         return pairs.match(share, similarity=float(outputs["similarity"][0]))
+
+    def score(
+        self, _example: Example, _inputs: BatchFeature, outputs: Mapping[str, Any], /
+    ) -> float:
+        """The probability that the whole text, in all its parts, matches the picture."""
+        return float(outputs["itm_score"][0].double().softmax(dim=-1)[1])
 
 
 def _said(ids: Tensor, before: int) -> list[int]:
     """The tokens from there on, by number."""
     found: list[int] = ids[0, before:].tolist()
+    return found
+
+
+def _before(inputs: BatchFeature, count: int) -> list[int]:
+    """The first so many tokens of a caption, by number."""
+    found: list[int] = inputs["input_ids"][0, :count].tolist()
     return found
 
 

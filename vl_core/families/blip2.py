@@ -6,18 +6,14 @@ see where in the picture a word's attention to a query token leads, look at that
 stack of the Q-Former on the vision tower. InstructBLIP's Q-Former reads the question as well.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image
 from torch import Tensor
 from transformers import (
-    AutoTokenizer,
-    BaseImageProcessor,
     BatchFeature,
     Blip2ForConditionalGeneration,
     InstructBlipForConditionalGeneration,
@@ -25,12 +21,12 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from vl_core.capture import Door, Place, doors_of
+from vl_core.capture import Door, Place
 from vl_core.errors import ModelError
 from vl_core.example import Example
-from vl_core.families import Options, generation, geometry, model_type, pairs, prompts
+from vl_core.families import Options, generation, geometry, layers, model_type, pairs, prompts
 from vl_core.families.decoder import LANGUAGE, TOWER
-from vl_core.families.loading import pretrained, readers
+from vl_core.families.loading import pretrained, readers, tokenizer
 from vl_core.trace import Prediction, TokenTable
 
 QUERIES, ANSWER = "Q-Former", "answer"
@@ -80,15 +76,12 @@ _SPEAKING = {
 
 
 @dataclass(frozen=True)
-class Querying:
+class Querying(pairs.Paired):
     """One loaded checkpoint, ready to be traced.
 
     reader: the Q-Former's own tokenizer, where it reads text. parts: the layers of all streams.
     """
 
-    model: PreTrainedModel
-    tokenizer: PreTrainedTokenizerBase
-    image_processor: BaseImageProcessor
     reader: PreTrainedTokenizerBase | None
     parts: tuple[Part, ...]
     name: str
@@ -114,7 +107,7 @@ class Querying:
         Raises TextError if the text is too long or holds signs of the model's own, ImageError
         without a picture.
         """
-        pixels = self.image_processor(pairs.picture(example), return_tensors="pt")["pixel_values"]
+        pixels = self.features(example)["pixel_values"]
         words = pairs.token_ids(self.tokenizer, self.prompt(example), self._longest)
         places = [int(self.model.config.image_token_id)] * self.n_queries
         ids = torch.tensor([places + words])
@@ -136,9 +129,8 @@ class Querying:
     def _read(self, example: Example) -> dict[str, Tensor]:
         """The question as the Q-Former reads it."""
         limit = self.model.config.qformer_config.max_position_embeddings
-        sentence = prompts.Prompt(example.text, 0, example.text)
-        ids = torch.tensor([pairs.token_ids(self.reader, sentence, limit)])
-        return {"qformer_input_ids": ids, "qformer_attention_mask": torch.ones_like(ids)}
+        read = pairs.words(self.reader, self.sentence(example.text), limit)
+        return {f"qformer_{name}": value for name, value in read.items()}
 
     @property
     def _start(self) -> int:
@@ -149,13 +141,8 @@ class Querying:
         if not self.has_decoder:
             return generation.answered(self.model, inputs)
         asked = {name: inputs[name] for name in inputs if name != "decoder_input_ids"}
-        found = self.model.generate(**asked, **generation.GREEDY)
+        found = self.model.generate(**asked)
         return BatchFeature({**inputs, "decoder_input_ids": found, "use_cache": False})
-
-    def seen(self, example: Example) -> Image.Image:
-        """The picture as the model sees it: squeezed into a square."""
-        pixels = self.image_processor(pairs.picture(example), return_tensors="pt")["pixel_values"]
-        return geometry.picture(self.image_processor, pixels[0])
 
     def streams(self, example: Example, inputs: BatchFeature) -> dict[str, TokenTable]:
         """Words behind the query tokens, maybe the answer; the Q-Former; the vision tower."""
@@ -169,15 +156,10 @@ class Querying:
             found[LANGUAGE] = TokenTable.joined([found[LANGUAGE], answer])
         found[QUERIES] = queries
         if self.reader is not None:
-            read = prompts.Prompt(example.text, 0, example.text).tokens(self.reader)
+            read = self.sentence(example.text).tokens(self.reader)
             found[QUERIES] = TokenTable.joined([queries, read])
-        return found | {TOWER: self._tower(pairs.picture(example).size)}
-
-    def _tower(self, size: geometry.Size) -> TokenTable:
-        frame = geometry.as_processed(self.image_processor, size)
-        side = self.model.config.vision_config.patch_size
-        patches = geometry.patches(frame.squares(side))
-        return TokenTable.joined([geometry.specials("class"), patches])
+        tower = TokenTable.joined([geometry.specials("class"), self.patches(example)])
+        return found | {TOWER: tower}
 
     def _answer(self, example: Example, inputs: BatchFeature) -> list[int]:
         """The tokens that were generated, by number."""
@@ -190,23 +172,17 @@ class Querying:
 
     def places(self, module_name: str) -> tuple[Place, ...]:
         """The layers of each stream, looking at itself and at another."""
+        found: tuple[Place, ...] = ()
         for part in self.parts:
-            found = re.fullmatch(rf"{re.escape(part.layers)}\.(\d+)\.(.+)", module_name)
-            if found and found[2] == part.attention:
-                return (Place(part.stream, part.stream, part.stream, int(found[1])),)
-            if found and found[2] == part.across:
-                stack = f"{part.stream}<-{part.looks_at}"
-                return (Place(stack, part.stream, part.looks_at, int(found[1])),)
-        return ()
+            found += layers.places(module_name, part.layers, part.attention, part.stream)
+            if part.looks_at:
+                across = part.layers, part.across, part.stream, part.looks_at
+                found += layers.places(module_name, *across)
+        return found
 
     def doors(self) -> dict[str, tuple[Door, ...]]:
         """Around each layer of each stream."""
-        return {
-            part.stream: doors_of(
-                [f"{part.layers}.{i}" for i in range(len(self.model.get_submodule(part.layers)))]
-            )
-            for part in self.parts
-        }
+        return {part.stream: layers.doors(self.model, part.layers) for part in self.parts}
 
     def answer_logits(self, outputs: Mapping[str, Any]) -> Tensor:
         """Sequence x vocabulary: what the first token of the answer is chosen by."""
@@ -249,5 +225,5 @@ def load(path: Path, options: Options) -> Querying:
         )
     reader = None
     if name == "instructblip":
-        reader = AutoTokenizer.from_pretrained(path / _QFORMER_TOKENIZER, local_files_only=True)
+        reader = tokenizer(path / _QFORMER_TOKENIZER)
     return Querying(model, *readers(path), reader, (*_SEEING, *_SPEAKING[kind]), name)

@@ -4,30 +4,20 @@ What they make of both is compared; how alike it is is all they say. SigLIP's pi
 its patches up by a probe that looks at them.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
-from PIL import Image
 from torch import Tensor
-from transformers import (
-    BaseImageProcessor,
-    BatchFeature,
-    CLIPModel,
-    PreTrainedModel,
-    PreTrainedTokenizerBase,
-    SiglipModel,
-)
+from transformers import BatchFeature, CLIPModel, PreTrainedModel, SiglipModel
 
-from vl_core.capture import Door, Place, doors_of
-from vl_core.example import Example
-from vl_core.families import Options, geometry, model_type, pairs
+from vl_core.capture import Door, Place
+from vl_core.example import Example, Task
+from vl_core.families import Options, geometry, layers, model_type, pairs
 from vl_core.families.decoder import POOLING, TOWER
 from vl_core.families.loading import pretrained, readers
-from vl_core.families.prompts import Prompt
 from vl_core.trace import Prediction, TokenTable
 
 TEXT = "text"
@@ -37,13 +27,12 @@ _PROBE = "vision_model.head.attention"
 
 
 @dataclass(frozen=True)
-class Towers:
+class Towers(pairs.Paired, pairs.Choosing):
     """One loaded checkpoint, ready to be traced."""
 
-    model: PreTrainedModel
-    tokenizer: PreTrainedTokenizerBase
-    image_processor: BaseImageProcessor
     name: str
+
+    scored_tasks: ClassVar[frozenset[Task]] = pairs.SCORED_TASKS
 
     def inputs(self, example: Example) -> BatchFeature:
         """The text's tokens and the picture's pixels.
@@ -52,14 +41,13 @@ class Towers:
         Raises TextError if the text is too long or holds signs of the model's own, ImageError
         without a picture.
         """
-        pictures = self.image_processor(pairs.picture(example), return_tensors="pt")
-        sentence = Prompt(example.text, 0, example.text)
-        ids = pairs.token_ids(self.tokenizer, sentence, self._longest)
+        pixels = self.features(example)["pixel_values"]
+        ids = pairs.token_ids(self.tokenizer, self.sentence(example.text), self._longest)
         filler = [int(self.tokenizer.pad_token_id)] * self._n_filled(len(ids))
         inputs = BatchFeature({"input_ids": torch.tensor([ids + filler])})
         if self.name == "clip":
             inputs["attention_mask"] = torch.ones_like(inputs["input_ids"])
-        inputs["pixel_values"] = pictures["pixel_values"]
+        inputs["pixel_values"] = pixels
         return inputs
 
     @property
@@ -70,22 +58,11 @@ class Towers:
         """How many tokens of padding the model reads behind so many."""
         return self._longest - count if self.name == "siglip" else 0
 
-    def answered(self, inputs: BatchFeature) -> BatchFeature:
-        """The inputs as they are: nothing is generated."""
-        return inputs
-
-    def seen(self, example: Example) -> Image.Image:
-        """The picture as the model sees it."""
-        pixels = self.image_processor(pairs.picture(example), return_tensors="pt")["pixel_values"]
-        return geometry.picture(self.image_processor, pixels[0])
-
     def streams(self, example: Example, _inputs: BatchFeature, /) -> dict[str, TokenTable]:
         """The text; the patches row by row, behind a class token or with a probe of their own."""
-        words = Prompt(example.text, 0, example.text).tokens(self.tokenizer)
+        words = self.sentence(example.text).tokens(self.tokenizer)
         padding = geometry.specials(*["padding"] * self._n_filled(len(words)))
-        frame = geometry.as_processed(self.image_processor, pairs.picture(example).size)
-        side = self.model.config.vision_config.patch_size
-        patches = geometry.patches(frame.squares(side))
+        patches = self.patches(example)
         text = TokenTable.joined([words, padding])
         if self.name == "clip":
             return {TEXT: text, TOWER: TokenTable.joined([geometry.specials("class"), patches])}
@@ -93,18 +70,15 @@ class Towers:
 
     def places(self, module_name: str) -> tuple[Place, ...]:
         """The layers of both towers, and where SigLIP's probe looks at the patches."""
-        for stream, layers in _LAYERS.items():
-            if found := re.fullmatch(rf"{re.escape(layers)}\.(\d+)\.self_attn", module_name):
-                return (Place(stream, stream, stream, int(found[1])),)
+        for stream, path in _LAYERS.items():
+            if found := layers.places(module_name, path, "self_attn", stream):
+                return found
         is_probe = module_name == _PROBE
         return (Place(f"{POOLING}<-{TOWER}", POOLING, TOWER, 0),) if is_probe else ()
 
     def doors(self) -> dict[str, tuple[Door, ...]]:
         """Around each layer; the last state of each tower is taken before its final norm."""
-        return {
-            stream: doors_of([f"{path}.{i}" for i in range(len(self.model.get_submodule(path)))])
-            for stream, path in _LAYERS.items()
-        }
+        return {stream: layers.doors(self.model, path) for stream, path in _LAYERS.items()}
 
     def answer_logits(self, outputs: Mapping[str, Any]) -> Tensor:
         """Picture x text: the scaled similarity, of each picture of the batch with each text."""
@@ -112,11 +86,16 @@ class Towers:
         return logits
 
     def prediction(
-        self, example: Example, _inputs: BatchFeature, outputs: Mapping[str, Any], /
+        self, example: Example, inputs: BatchFeature, outputs: Mapping[str, Any], /
     ) -> Prediction:
         """The cosine between what the towers make of picture and text."""
-        cosine = (outputs["image_embeds"][0] * outputs["text_embeds"][0]).float().sum()
-        return Prediction("similarity", ((example.text, float(cosine)),))
+        return Prediction("similarity", ((example.text, self.score(example, inputs, outputs)),))
+
+    def score(
+        self, _example: Example, _inputs: BatchFeature, outputs: Mapping[str, Any], /
+    ) -> float:
+        """The same cosine, of the picture with the whole text in all its parts."""
+        return float((outputs["image_embeds"][0] * outputs["text_embeds"][0]).float().sum())
 
     def preprocessing(self) -> dict[str, Any]:
         """The settings of the image processor, and how long the text is made."""

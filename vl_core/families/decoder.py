@@ -5,7 +5,6 @@ place of placeholders among the words, and generates an answer. A family of this
 picture turns into; the rest stands here.
 """
 
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -22,10 +21,10 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from vl_core.capture import Door, Place, doors_of
+from vl_core.capture import Door, Place
 from vl_core.errors import TextError
-from vl_core.example import Example
-from vl_core.families import generation, geometry, prompts
+from vl_core.example import Example, Task
+from vl_core.families import candidates, generation, geometry, layers, prompts
 from vl_core.trace import Prediction, TokenTable
 
 LANGUAGE, TOWER, POOLING = "language", "vision tower", "pooling"
@@ -91,6 +90,8 @@ class Decoder(ABC):
     tower_attention: ClassVar[str] = "self_attn"
     tower_pooling: ClassVar[str] = "model.vision_tower.head.attention"
 
+    scored_tasks: ClassVar[frozenset[Task]] = frozenset({"candidate"})
+
     def read(self, image: Image.Image) -> Reading:
         """What the picture turns into, worked out once: a trace asks for it several times."""
         return self.memory.get(image, self.reading)
@@ -110,26 +111,38 @@ class Decoder(ABC):
         return self.image_token
 
     def prompt(self, example: Example) -> prompts.Prompt:
-        """Everything that is read before the answer.
+        """Everything that is read before the answer, or before a candidate in its place.
 
         Raises TextError for a question that holds commands of the model.
         """
-        prompts.check_text(self.tokenizer, example.text)
+        prompts.check_text(self.tokenizer, example.text, self.image_token, self.picture_sign)
+        asked = candidates.asked(example)
         if example.image is None:
-            return prompts.Prompt.of(self.template[False], example.text, "", self.picture_sign)
+            return prompts.Prompt.of(self.template[False], asked, "", self.picture_sign)
         placeholders = self.read(example.image).placeholders
-        template = self.template[True]
-        return prompts.Prompt.of(template, example.text, placeholders, self.picture_sign)
+        return prompts.Prompt.of(self.template[True], asked, placeholders, self.picture_sign)
+
+    def _sequence(self, example: Example) -> prompts.Prompt | candidates.Candidate:
+        """All that is read before an answer: the prompt, or the prompt and a candidate."""
+        prompt = self.prompt(example)
+        if example.task in self.scored_tasks:
+            return candidates.Candidate.of(example, prompt)
+        return prompt
 
     def inputs(self, example: Example) -> BatchFeature:
         """The prompt with the picture's placeholders, and what the vision tower is fed.
 
+        A candidate stands behind it; then no more logits are worked out than those of its tokens.
         Raises TextError if it is too long or holds commands of the model, ImageError for a picture
         that cannot be used.
         """
-        ids = torch.tensor([self.prompt(example).ids(self.tokenizer)])
+        read = self._sequence(example)
+        ids = torch.tensor([read.ids(self.tokenizer)])
         self._check_length(ids.shape[1])
         inputs = BatchFeature({"input_ids": ids, "attention_mask": torch.ones_like(ids)})
+        if isinstance(read, candidates.Candidate):
+            first, count = read.first(self.tokenizer), ids.shape[1]
+            inputs["logits_to_keep"] = torch.arange(first - 1, count - 1)
         if example.image is not None:
             inputs.update(self.read(example.image).features)
         return inputs
@@ -153,7 +166,7 @@ class Decoder(ABC):
 
     def streams(self, example: Example, inputs: BatchFeature) -> dict[str, TokenTable]:
         """The language model's tokens (prompt, patches, answer) and those of the vision tower."""
-        words = self.prompt(example).tokens(self.tokenizer)
+        words = self._sequence(example).tokens(self.tokenizer)
         answer = prompts.generated_tokens(self.tokenizer, self._answer(example, inputs))
         if example.image is None:
             return {LANGUAGE: TokenTable.joined([words, answer])}
@@ -172,27 +185,26 @@ class Decoder(ABC):
 
     def _answer(self, example: Example, inputs: BatchFeature) -> list[int]:
         """The tokens that were generated, by number."""
-        before = len(self.prompt(example).ids(self.tokenizer))
+        before = len(self._sequence(example).ids(self.tokenizer))
         answer: list[int] = inputs["input_ids"][0, before:].tolist()
         return answer
 
     def places(self, module_name: str) -> tuple[Place, ...]:
         """The layers of the language model and those of the vision tower."""
-        for stream, layers, attention in (
-            (LANGUAGE, self.layers, self.attention),
-            (TOWER, self.tower_layers, self.tower_attention),
+        for path, attention, stream in (
+            (self.layers, self.attention, LANGUAGE),
+            (self.tower_layers, self.tower_attention, TOWER),
         ):
-            pattern = rf"{re.escape(layers)}\.(\d+)\.{re.escape(attention)}"
-            if found := re.fullmatch(pattern, module_name):
-                return (Place(stream, stream, stream, int(found[1])),)
+            if found := layers.places(module_name, path, attention, stream):
+                return found
         is_pooling = module_name == self.tower_pooling
         return (Place(f"{POOLING}<-{TOWER}", POOLING, TOWER, 0),) if is_pooling else ()
 
     def doors(self) -> dict[str, tuple[Door, ...]]:
         """Around each layer; the last state of each stream is taken before its final norm."""
         return {
-            stream: doors_of([f"{path}.{i}" for i in range(len(self.model.get_submodule(path)))])
-            for stream, path in ((LANGUAGE, self.layers), (TOWER, self.tower_layers))
+            LANGUAGE: layers.doors(self.model, self.layers),
+            TOWER: layers.doors(self.model, self.tower_layers),
         }
 
     def answer_logits(self, outputs: Mapping[str, Any]) -> Tensor:
@@ -200,10 +212,21 @@ class Decoder(ABC):
         logits: Tensor = outputs["logits"][:, -1]
         return logits
 
+    def score(
+        self, _example: Example, inputs: BatchFeature, outputs: Mapping[str, Any], /
+    ) -> float:
+        """The mean log-probability of the candidate's tokens, in nats; 0 is certain."""
+        logits = outputs["logits"][0]
+        own = inputs["input_ids"][0, -len(logits) :].tolist()
+        return candidates.mean_log_probability(own, logits)
+
     def prediction(
         self, example: Example, inputs: BatchFeature, outputs: Mapping[str, Any], /
     ) -> Prediction:
-        """The answer, token by token."""
+        """The answer, token by token, or the score of a candidate."""
+        if example.task in self.scored_tasks:
+            judged = example.parts[-1], self.score(example, inputs, outputs)
+            return Prediction("score", (judged,))
         answer = self._answer(example, inputs)
         return generation.spoken(self.tokenizer, answer, outputs["logits"][0])
 

@@ -4,23 +4,40 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from transformers import BatchFeature, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import (
+    BatchFeature,
+    GenerationConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 
+from vl_core.families import pieces
 from vl_core.trace import Prediction
 
 LONGEST = 48  # tokens of an answer: longer ones are cut off
-# How transformers is told to take the likeliest token, one after another.
-GREEDY = {
-    "max_new_tokens": LONGEST,
-    "do_sample": False,
-    "num_beams": 1,
-    "temperature": None,
-    "top_p": None,
-    "top_k": None,
-    "repetition_penalty": 1.0,  # Qwen's checkpoints ask for more: then another token is said
-}
+# What is kept of a checkpoint's own settings: with which tokens its answers begin and end.
+_IDS = ("bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id")
 # Columns that go with the tokens, and what they say of new ones: they are text, and seen.
 FILLERS = {"attention_mask": 1, "token_type_ids": 0, "mm_token_type_ids": 0}
+
+
+def make_greedy(model: PreTrainedModel) -> None:
+    """From now on the model generates the likeliest token after each, and nothing else counts.
+
+    Checkpoints come with settings of their own: beams, penalties, lengths, words that are forced or
+    forbidden. With those another token would be said than the likeliest, and transformers adds them
+    to all that it is not told. A patch's placeholder is never said: nothing would stand for it.
+    """
+    placeholder = getattr(model.config, "image_token_id", None)
+    for part in model.modules():
+        if isinstance(part, PreTrainedModel) and part.can_generate():
+            part.generation_config = GenerationConfig(
+                **{name: getattr(part.generation_config, name) for name in _IDS},
+                max_new_tokens=LONGEST,
+                do_sample=False,
+                num_beams=1,
+                suppress_tokens=None if placeholder is None else [placeholder],
+            )
 
 
 def answered(model: PreTrainedModel, inputs: BatchFeature) -> BatchFeature:
@@ -28,13 +45,10 @@ def answered(model: PreTrainedModel, inputs: BatchFeature) -> BatchFeature:
 
     Columns that go with the tokens (masks, kinds of token) grow with them. The model is told to
     remember nothing and to work out no more logits than those of the answer: of a long prompt they
-    would take gigabytes. It is kept from saying a patch's placeholder: nothing would stand for it.
+    would take gigabytes.
     """
     ids = inputs["input_ids"]
-    placeholder = getattr(model.config, "image_token_id", None)
-    unsaid = None if placeholder is None else [placeholder]
-    found = model.generate(**inputs, **GREEDY, suppress_tokens=unsaid)
-    new = found[:, ids.shape[1] :]
+    new = model.generate(**inputs)[:, ids.shape[1] :]
     grown = {
         name: _grown(value, FILLERS[name], new.shape[1]) if name in FILLERS else value
         for name, value in inputs.items()
@@ -47,13 +61,20 @@ def _grown(column: Tensor, filler: int, count: int) -> Tensor:
     return torch.cat([column, column.new_full((len(column), count), filler)], dim=1)
 
 
-def spoken(tokenizer: PreTrainedTokenizerBase, answer: Sequence[int], logits: Tensor) -> Prediction:
-    """What was generated: each token with its probability.
+def spoken(
+    tokenizer: PreTrainedTokenizerBase,
+    answer: Sequence[int],
+    logits: Tensor,
+    before: Sequence[int] = (),
+) -> Prediction:
+    """What was generated: the text, and what each token adds to it with its probability.
 
     logits: token x vocabulary, up to those of the last token; a token is predicted by the position
-    before it.
+    before it. before: the tokens of the text that it goes on from.
     """
     probabilities = logits[-len(answer) - 1 : -1].float().softmax(dim=-1).cpu()
     values = probabilities[torch.arange(len(answer)), torch.tensor(answer)].tolist()
-    words = [tokenizer.decode([number]) for number in answer]
-    return Prediction("text", tuple(zip(words, values, strict=True)))
+    found = pieces.written(tokenizer, answer, before)
+    words = [piece.name if piece.is_sign else piece.text for piece in found]
+    text = "".join(piece.text for piece in found)
+    return Prediction("text", tuple(zip(words, values, strict=True)), text=text)

@@ -8,6 +8,8 @@ row and column it is, and after each row of tiles a new line. Small SmolVLMs are
 """
 
 from collections.abc import Iterator
+from copy import copy
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
@@ -19,7 +21,7 @@ from transformers import (
 from transformers.models.smolvlm.processing_smolvlm import get_image_prompt_string
 
 from vl_core.families import Options, geometry, model_type
-from vl_core.families.decoder import Decoder, Reading
+from vl_core.families.decoder import Decoder, LastReading, Reading
 from vl_core.families.geometry import TILES, WHOLE, Frame
 from vl_core.families.loading import pretrained, processors
 from vl_core.trace import TokenTable
@@ -51,6 +53,12 @@ class Idefics3(Decoder):
             geometry.picture(self.image_processor, pixels[-1]),
             len(frames),
         )
+
+    def untiled(self) -> "Idefics3":
+        """The same model, fed with the whole picture only: even small ones make many tiles."""
+        pictures = copy(self.image_processor)
+        pictures.do_image_splitting = False
+        return replace(self, image_processor=pictures, memory=LastReading())
 
 
 def _frames(size: geometry.Size, rows: int, columns: int, tile: int) -> Iterator[tuple[Frame, str]]:

@@ -6,6 +6,8 @@ The tower looks at each by itself, with a class token that goes no further. Of e
 the language model reads one token, line by line.
 """
 
+from copy import copy
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
@@ -13,7 +15,7 @@ from transformers import BatchFeature, InternVLForConditionalGeneration
 from transformers.models.got_ocr2.image_processing_pil_got_ocr2 import get_optimal_tiled_canvas
 
 from vl_core.families import Options, geometry
-from vl_core.families.decoder import Decoder, Reading
+from vl_core.families.decoder import Decoder, LastReading, Reading
 from vl_core.families.geometry import TILES, WHOLE
 from vl_core.families.loading import pretrained, processors
 from vl_core.trace import TokenTable
@@ -71,6 +73,12 @@ class InternVL(Decoder):
             pictures.max_patches,
         )
         return rows, columns
+
+    def untiled(self) -> "InternVL":
+        """The same model, fed with the whole picture only: even small ones make many tiles."""
+        pictures = copy(self.image_processor)
+        pictures.min_patches = pictures.max_patches = 1
+        return replace(self, image_processor=pictures, memory=LastReading())
 
 
 TEXT_ONLY = "<|im_start|>user\n{question}<|im_end|>\n<|im_start|>assistant\n"

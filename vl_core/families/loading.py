@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,13 +13,15 @@ from transformers import (
     BaseImageProcessor,
     PreTrainedModel,
     PreTrainedTokenizerBase,
+    PreTrainedTokenizerFast,
 )
 
 from vl_core.errors import ModelError
-from vl_core.families import Options, prompts
+from vl_core.families import Options, building, generation, prompts, siglip_tokenizer
 
 M = TypeVar("M", bound=PreTrainedModel)
 T = TypeVar("T")
+_WHOLE = "tokenizer.json"  # a tokenizer in one file, as the tokenizers library writes it
 
 
 def of_architecture(path: Path, kinds: Mapping[str, T]) -> T:
@@ -46,18 +49,50 @@ def pretrained(kind: type[M], path: Path, options: Options, *, strict: bool = Tr
     are missing, incomplete or contradict each other; damaged ones raise whatever transformers
     makes of them.
     """
-    model, report = kind.from_pretrained(
-        path,
-        **{"dtype": torch.float32} | dict(options),
-        local_files_only=True,
-        use_safetensors=True,  # never a pickle
-        output_loading_info=True,
-    )
+    with building.alone():
+        model, report = kind.from_pretrained(
+            path,
+            **{"dtype": torch.float32} | dict(options),
+            local_files_only=True,
+            use_safetensors=True,  # never a pickle
+            output_loading_info=True,
+        )
     # transformers would put random numbers in place of the missing, and drop the unexpected.
     for problem in ("missing", "mismatched", "unexpected") if strict else ("missing", "mismatched"):
         if names := sorted(map(str, report[f"{problem}_keys"])):
             raise ValueError(f"{len(names)} weights are {problem}, {names[0]} among them")
+    generation.make_greedy(model)
     return model.eval()
+
+
+def tokenizer(path: Path) -> PreTrainedTokenizerBase:
+    """The tokenizer in this folder: one that says which characters each token stands for.
+
+    Raises ModelError where the checkpoint brings none of that kind, or none that can be read.
+    """
+    if siglip_tokenizer.is_meant(path):
+        return siglip_tokenizer.load(path)
+    _check_readable(path)
+    found = AutoTokenizer.from_pretrained(path, local_files_only=True)
+    if not found.is_fast and (path / _WHOLE).exists():
+        found = PreTrainedTokenizerFast.from_pretrained(path, local_files_only=True)
+    if not found.is_fast:
+        raise ModelError(
+            f"The tokenizer of {path} is of the class {type(found).__name__}, which does not say "
+            f"where in the text its tokens stand, and there is no {_WHOLE} beside it, which does. "
+            "Save the checkpoint with a tokenizer of the tokenizers library."
+        )
+    return found
+
+
+def _check_readable(path: Path) -> None:
+    """Raise ModelError for a vocabulary that takes a package of which transformers says nothing."""
+    kept = sorted(file.name for file in path.glob("*.model"))
+    if kept and not (path / _WHOLE).exists() and find_spec("sentencepiece") is None:
+        raise ModelError(
+            f"The vocabulary of {path} is kept as {kept[0]}, without a {_WHOLE}. To read it takes "
+            "the package sentencepiece, which is not installed: pip install sentencepiece."
+        )
 
 
 def readers(path: Path) -> tuple[PreTrainedTokenizerBase, BaseImageProcessor]:
@@ -66,9 +101,8 @@ def readers(path: Path) -> tuple[PreTrainedTokenizerBase, BaseImageProcessor]:
     Pictures are always read with Pillow, so that a trace does not depend on whether torchvision is
     there.
     """
-    tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True)
     pictures = AutoImageProcessor.from_pretrained(path, local_files_only=True, backend="pil")
-    return tokenizer, pictures
+    return tokenizer(path), pictures
 
 
 def processors(
@@ -78,11 +112,11 @@ def processors(
 
     template, text_only: the prompt with a picture and without, for a checkpoint that brings none.
     """
-    tokenizer, pictures = readers(path)
-    found = prompts.chat_template(path, tokenizer)
+    words, pictures = readers(path)
+    found = prompts.chat_template(path, words)
     prompt = {
-        has_picture: prompts.filled(tokenizer, found, with_picture=has_picture)
+        has_picture: prompts.filled(words, found, with_picture=has_picture)
         or prompts.own_template(own)
         for has_picture, own in ((True, template), (False, text_only))
     }
-    return tokenizer, pictures, prompt
+    return words, pictures, prompt

@@ -8,22 +8,19 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 from transformers import (
-    AutoTokenizer,
     BatchFeature,
     LxmertForPreTraining,
     LxmertForQuestionAnswering,
     PreTrainedModel,
-    PreTrainedTokenizerBase,
 )
 
-from vl_core.capture import Door, Place, doors_of
+from vl_core.capture import Door, Place
 from vl_core.example import Example
-from vl_core.families import Options, pairs, regions
+from vl_core.families import Options, layers, pairs, regions
 from vl_core.families.answers import likeliest
-from vl_core.families.loading import of_architecture, pretrained
+from vl_core.families.loading import of_architecture, pretrained, tokenizer
 from vl_core.families.prompts import Prompt
 from vl_core.trace import Prediction, TokenTable
 
@@ -37,15 +34,13 @@ KINDS: Mapping[str, type[PreTrainedModel]] = {
 
 
 @dataclass(frozen=True)
-class Lxmert:
+class Lxmert(regions.Reader):
     """One loaded checkpoint, ready to be traced.
 
     Each stream has layers of its own, then layers in which it looks at the other and again at
     itself; the latter are counted on from the former.
     """
 
-    model: PreTrainedModel
-    tokenizer: PreTrainedTokenizerBase
     name: str = "lxmert"
 
     @property
@@ -60,33 +55,19 @@ class Lxmert:
         is too long or holds signs of the model's own, ImageError without a picture or regions, or
         with others than it reads.
         """
-        sentence = Prompt(example.text, 0, example.text)
         limit = self.model.config.max_position_embeddings
-        ids = torch.tensor([pairs.token_ids(self.tokenizer, sentence, limit)])
+        inputs = pairs.words(self.tokenizer, Prompt.whole(example.text), limit)
         found = regions.detections(example, self.feature_width)
         shares = found.boxes / np.tile(pairs.picture(example).size, 2)
-        return BatchFeature(
-            {
-                "input_ids": ids,
-                "attention_mask": torch.ones_like(ids),
-                "visual_feats": regions.features(found),
-                "visual_pos": torch.from_numpy(shares.astype(np.float32))[None],
-            }
-        )
-
-    def answered(self, inputs: BatchFeature) -> BatchFeature:
-        """The inputs as they are: answers are chosen from a list."""
+        inputs["visual_feats"] = regions.features(found)
+        inputs["visual_pos"] = torch.from_numpy(shares.astype(np.float32))[None]
         return inputs
-
-    def seen(self, example: Example) -> Image.Image | None:
-        """The picture; the model itself sees what the detector made of it."""
-        return example.image
 
     def streams(self, example: Example, _inputs: BatchFeature, /) -> dict[str, TokenTable]:
         """Words, and regions."""
         found = regions.detections(example, self.feature_width)
         return {
-            LANGUAGE: Prompt(example.text, 0, example.text).tokens(self.tokenizer),
+            LANGUAGE: Prompt.whole(example.text).tokens(self.tokenizer),
             VISION: regions.tokens(found, pairs.picture(example).size),
         }
 
@@ -111,16 +92,13 @@ class Lxmert:
 
     def doors(self) -> dict[str, tuple[Door, ...]]:
         """Around each stream's own layers, then behind each layer across."""
-        config = self.model.config
-        across = [f"{_ENCODER}.x_layers.{i}" for i in range(config.x_layers)]
+        across = [f"{_ENCODER}.x_layers.{i}" for i in range(self.model.config.x_layers)]
         return {
             stream: (
-                *doors_of([f"{_ENCODER}.{own}.{i}" for i in range(count)]),
+                *layers.doors(self.model, f"{_ENCODER}.{own}"),
                 *(Door(layer, result=result) for layer in across),
             )
-            for result, (stream, own, count) in enumerate(
-                ((LANGUAGE, "layer", config.l_layers), (VISION, "r_layers", config.r_layers))
-            )
+            for result, (stream, own) in enumerate(((LANGUAGE, "layer"), (VISION, "r_layers")))
         }
 
     def answer_logits(self, outputs: Mapping[str, Any]) -> Tensor:
@@ -152,4 +130,4 @@ def load(path: Path, options: Options) -> Lxmert:
     Raises ModelError besides for a checkpoint that was saved from none of the KINDS.
     """
     model = pretrained(of_architecture(path, KINDS), path, options, strict=False)
-    return Lxmert(model, AutoTokenizer.from_pretrained(path, local_files_only=True))
+    return Lxmert(model, tokenizer(path))

@@ -1,12 +1,58 @@
 """Models that always read a picture and a sentence of their user's, and nothing around it."""
 
+from dataclasses import dataclass
+
+import torch
 from PIL import Image
-from transformers import PreTrainedTokenizerBase
+from transformers import (
+    BaseImageProcessor,
+    BatchFeature,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 
 from vl_core.errors import ImageError, TextError
-from vl_core.example import Example
+from vl_core.example import Example, Task
+from vl_core.families import geometry
 from vl_core.families.prompts import Prompt, check_text
-from vl_core.trace import Prediction
+from vl_core.trace import Prediction, TokenTable
+
+# What a model can score that compares a picture with a text: how well the whole text matches it.
+SCORED_TASKS: frozenset[Task] = frozenset({"candidate", "source"})
+
+
+class Choosing:
+    """A family whose model generates nothing: all that it says is read off one pass."""
+
+    def answered(self, inputs: BatchFeature) -> BatchFeature:
+        """The inputs as they are."""
+        return inputs
+
+
+@dataclass(frozen=True)
+class Paired:
+    """One loaded checkpoint that looks at the whole picture at once, ready to be traced."""
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    image_processor: BaseImageProcessor
+
+    def sentence(self, text: str) -> Prompt:
+        """What is read for this text."""
+        return Prompt.whole(text)
+
+    def features(self, example: Example) -> BatchFeature:
+        """The picture as the image processor leaves it; raises ImageError if there is none."""
+        return self.image_processor(picture(example), return_tensors="pt")
+
+    def seen(self, example: Example) -> Image.Image:
+        """The picture as the model sees it."""
+        return geometry.picture(self.image_processor, self.features(example)["pixel_values"][0])
+
+    def patches(self, example: Example) -> TokenTable:
+        """The patches of a vision tower, row by row."""
+        frame = geometry.as_processed(self.image_processor, picture(example).size)
+        return geometry.patches(frame.squares(self.model.config.vision_config.patch_size))
 
 
 def picture(example: Example) -> Image.Image:
@@ -34,6 +80,14 @@ def token_ids(
             f"most {limit}. Shorten it."
         )
     return ids
+
+
+def words(
+    tokenizer: PreTrainedTokenizerBase, sentence: Prompt, limit: int, allowed: str = ""
+) -> BatchFeature:
+    """The same as a batch of one, with its mask."""
+    ids = torch.tensor([token_ids(tokenizer, sentence, limit, allowed)])
+    return BatchFeature({"input_ids": ids, "attention_mask": torch.ones_like(ids)})
 
 
 def match(share: float, similarity: float | None = None) -> Prediction:

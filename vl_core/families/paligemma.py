@@ -29,9 +29,11 @@ class PaliGemma(Llava):
         return super().prompt(example)
 
     def inputs(self, example: Example) -> BatchFeature:
-        """As of any decoder, all of it to be read in both directions."""
+        """As of any decoder, all but a candidate to be read in both directions."""
         inputs = super().inputs(example)
         inputs["token_type_ids"] = torch.full_like(inputs["input_ids"], PREFIX)
+        if "logits_to_keep" in inputs:
+            inputs["token_type_ids"][:, -len(inputs["logits_to_keep"]) :] = ANSWER
         return inputs
 
     def answered(self, inputs: BatchFeature) -> BatchFeature:

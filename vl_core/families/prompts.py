@@ -9,6 +9,7 @@ import numpy as np
 from transformers import BatchEncoding, PreTrainedTokenizerBase
 
 from vl_core.errors import TextError
+from vl_core.families import pieces
 from vl_core.trace import TokenTable
 
 _QUESTION = "\ue000"  # stands for the question while the template is filled in; of private use
@@ -24,6 +25,11 @@ class Prompt:
     text: str
     start: int
     question: str
+
+    @classmethod
+    def whole(cls, text: str) -> "Prompt":
+        """A text that is read as it is."""
+        return cls(text, 0, text)
 
     @classmethod
     def of(cls, template: str, question: str, placeholders: str, image_token: str) -> "Prompt":
@@ -53,16 +59,14 @@ class Prompt:
         Placeholders of patches are special, too, until `with_patches` puts the patches there.
         """
         encoded = self._encoded(tokenizer)
-        ids, offsets = encoded["input_ids"], np.array(encoded["offset_mapping"])
+        ids, given = encoded["input_ids"], np.array(encoded["offset_mapping"])
+        offsets = pieces.standing_for(tokenizer.convert_ids_to_tokens(ids), given, self.text)
         end = self.start + len(self.question)
         spans = offsets.clip(self.start, end) - self.start
         # A token may hold the blank before the question's first word, and is of the question yet.
         is_text = spans[:, 1] > spans[:, 0]
         return TokenTable.of(
-            [
-                _name(tokenizer, number, self.text[first:last])
-                for number, (first, last) in zip(ids, offsets, strict=True)
-            ],
+            pieces.names(tokenizer, ids, offsets, self.text),
             np.where(is_text, "text", "special").tolist(),
             spans=np.where(is_text[:, None], spans, -1),
             is_unknown=is_text & (np.array(ids) == tokenizer.unk_token_id),
@@ -105,10 +109,12 @@ def chat_template(path: Path, tokenizer: PreTrainedTokenizerBase) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def check_text(tokenizer: PreTrainedTokenizerBase, text: str) -> None:
-    """Raise TextError for a question that holds what the model takes for a command."""
-    known = {str(token) for token in tokenizer.added_tokens_decoder.values()}
-    for token in sorted(known | set(tokenizer.all_special_tokens)):
+def check_text(tokenizer: PreTrainedTokenizerBase, text: str, *placeholders: str) -> None:
+    """Raise TextError for a question that holds what the model takes for a command.
+
+    placeholders: what stands for a picture, which not every checkpoint declares to be a sign.
+    """
+    for token in sorted({*pieces.signs(tokenizer).values(), *placeholders}):
         if token.strip() and token in text:
             raise TextError(
                 f"The question contains {token}, which this model takes for a sign of its own "
@@ -129,18 +135,13 @@ def with_patches(tokens: TokenTable, is_patch: np.ndarray, patches: TokenTable) 
     return TokenTable.joined([tokens, patches]).chosen(order)
 
 
-def generated_tokens(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> TokenTable:
-    """The tokens of an answer; those that end it are special."""
-    is_special = [number in set(tokenizer.all_special_ids) for number in ids]
+def generated_tokens(
+    tokenizer: PreTrainedTokenizerBase, ids: Sequence[int], before: Sequence[int] = ()
+) -> TokenTable:
+    """The tokens of an answer; those that end it are special. before: what it goes on from."""
+    found = pieces.written(tokenizer, ids, before)
     return TokenTable.of(
-        [_name(tokenizer, number, tokenizer.decode([number])) for number in ids],
-        ["special" if special else "text" for special in is_special],
-        is_generated=np.ones(len(ids), bool),
+        [piece.name for piece in found],
+        ["special" if piece.is_sign else "text" for piece in found],
+        is_generated=np.ones(len(found), bool),
     )
-
-
-def _name(tokenizer: PreTrainedTokenizerBase, number: int, text: str) -> str:
-    """The text that a token stands for, or what the vocabulary calls it."""
-    shown = text.strip() or text.replace("\n", "\\n").replace(" ", "␣")
-    # A vocabulary may have fewer names than the model has tokens.
-    return shown or str(tokenizer.convert_ids_to_tokens(number) or f"token {number}")

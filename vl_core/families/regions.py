@@ -1,13 +1,30 @@
 """What models have in common that read a detector's regions in the place of a picture."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from vl_core.detections import Detections
 from vl_core.errors import ImageError
 from vl_core.example import Example
+from vl_core.families import pairs
 from vl_core.trace import TokenTable
+
+
+@dataclass(frozen=True)
+class Reader(pairs.Choosing):
+    """One loaded checkpoint that reads words and regions, ready to be traced."""
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+
+    def seen(self, example: Example) -> Image.Image | None:
+        """The picture; the model itself sees what the detector made of it."""
+        return example.image
 
 
 def detections(example: Example, width: int) -> Detections:

@@ -4,20 +4,18 @@ It is enough for an architecture of one's own with a fixed list of answers; `doc
 through an example.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from PIL import Image
 from torch import Tensor
 from transformers import BatchFeature, PreTrainedModel, PreTrainedTokenizerBase
 
-from vl_core.capture import Door, Place, doors_of
+from vl_core.capture import Door, Place
 from vl_core.example import Example
-from vl_core.families import geometry, pairs
+from vl_core.families import geometry, layers, pairs
 from vl_core.families.answers import likeliest
 from vl_core.families.prompts import Prompt
 from vl_core.trace import Prediction, TokenTable
@@ -49,7 +47,7 @@ class Pictures:
 
 
 @dataclass(frozen=True)
-class SingleStream:
+class SingleStream(pairs.Choosing):
     """One loaded checkpoint of such an architecture.
 
     sequence: the parts in their order: "text" for the tokenizer's tokens, "patches" for the
@@ -73,16 +71,10 @@ class SingleStream:
 
         Raises TextError if the text is too long or holds signs of the model's own.
         """
-        sentence = Prompt(example.text, 0, example.text)
-        ids = torch.tensor([pairs.token_ids(self.tokenizer, sentence, self.longest)])
-        inputs = BatchFeature({"input_ids": ids, "attention_mask": torch.ones_like(ids)})
+        inputs = pairs.words(self.tokenizer, Prompt.whole(example.text), self.longest)
         if example.image is not None:
             pixels = self.pictures.pixels(example.image)
             inputs["pixel_values"] = self.pictures.normalised(pixels)
-        return inputs
-
-    def answered(self, inputs: BatchFeature) -> BatchFeature:
-        """The inputs as they are: answers are chosen from a list."""
         return inputs
 
     def seen(self, example: Example) -> Image.Image | None:
@@ -91,7 +83,7 @@ class SingleStream:
 
     def streams(self, example: Example, _inputs: BatchFeature, /) -> dict[str, TokenTable]:
         """The one stream, its parts in their order; without a picture only the text."""
-        words = Prompt(example.text, 0, example.text).tokens(self.tokenizer)
+        words = Prompt.whole(example.text).tokens(self.tokenizer)
         if example.size is None:
             return {STREAM: words}
         known = {"text": words, "patches": self.pictures.patches(example.size)}
@@ -100,14 +92,11 @@ class SingleStream:
 
     def places(self, module_name: str) -> tuple[Place, ...]:
         """The layers, as they are counted in the model."""
-        pattern = rf"{re.escape(self.layers)}\.(\d+)\.{re.escape(self.attention)}"
-        found = re.fullmatch(pattern, module_name)
-        return (Place(STREAM, STREAM, STREAM, int(found[1])),) if found else ()
+        return layers.places(module_name, self.layers, self.attention, STREAM)
 
     def doors(self) -> dict[str, tuple[Door, ...]]:
         """Around each layer."""
-        count = len(self.model.get_submodule(self.layers))
-        return {STREAM: doors_of([f"{self.layers}.{i}" for i in range(count)])}
+        return {STREAM: layers.doors(self.model, self.layers)}
 
     def answer_logits(self, outputs: Mapping[str, Any]) -> Tensor:
         """Sequence x answer."""

@@ -1,6 +1,5 @@
 """ViLT: words and patches in one stream of one encoder, without a vision tower."""
 
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,13 +8,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 from transformers import (
     BaseImageProcessor,
     BatchFeature,
     PreTrainedModel,
-    PreTrainedTokenizerBase,
     ViltConfig,
     ViltForImageAndTextRetrieval,
     ViltForQuestionAnswering,
@@ -23,10 +20,10 @@ from transformers import (
 from transformers.image_utils import ChannelDimension
 from transformers.models.vilt import image_processing_pil_vilt as resizing
 
-from vl_core.capture import Door, Place, doors_of
+from vl_core.capture import Door, Place
 from vl_core.errors import ImageError
-from vl_core.example import Example
-from vl_core.families import Options, answers, geometry, pairs
+from vl_core.example import Example, Task
+from vl_core.families import Options, answers, geometry, layers, pairs
 from vl_core.families.loading import of_architecture, pretrained, readers
 from vl_core.families.prompts import Prompt
 from vl_core.families.vilt_models import WithMask, put_in_rows
@@ -34,16 +31,12 @@ from vl_core.trace import Prediction, TokenTable
 
 STREAM = "encoder"
 _LAYERS = "vilt.encoder.layer"
-_ATTENTION = re.compile(rf"{re.escape(_LAYERS)}\.(\d+)\.attention\.attention")
 
 
 @dataclass(frozen=True)
-class Vilt(ABC):
+class Vilt(pairs.Paired, pairs.Choosing, ABC):
     """One loaded checkpoint, ready to be traced; what it is asked for is its subclass's."""
 
-    model: PreTrainedModel
-    tokenizer: PreTrainedTokenizerBase
-    image_processor: BaseImageProcessor
     name: str = "vilt"
 
     architecture: ClassVar[type[PreTrainedModel]]
@@ -59,36 +52,25 @@ class Vilt(ABC):
     ) -> Prediction:
         """What the model says, the likeliest first."""
 
-    def sentence(self, text: str) -> Prompt:
-        """What is read for this text."""
-        return Prompt(text, 0, text)
-
     def inputs(self, example: Example) -> BatchFeature:
         """The text between [CLS] and [SEP], and the picture in whole patches.
 
         Raises TextError if the text is too long or holds signs of the model's own, ImageError for
         no picture or one that is too narrow.
         """
-        image = pairs.picture(example)
         limit = self.model.config.max_position_embeddings
         sentence = self.sentence(example.text)
-        ids = torch.tensor([pairs.token_ids(self.tokenizer, sentence, limit, self.allowed)])
-        inputs = BatchFeature({"input_ids": ids, "attention_mask": torch.ones_like(ids)})
-        inputs.update(self._features(image))
+        inputs = pairs.words(self.tokenizer, sentence, limit, self.allowed)
+        inputs.update(self.features(example))
         return inputs
 
-    def _features(self, image: Image.Image) -> BatchFeature:
-        _check_shape(self.image_processor, image.size)
-        return self.image_processor(image, return_tensors="pt")
+    def features(self, example: Example) -> BatchFeature:
+        """The picture in whole patches, and which pixels are not padding.
 
-    def answered(self, inputs: BatchFeature) -> BatchFeature:
-        """The inputs as they are: nothing is generated."""
-        return inputs
-
-    def seen(self, example: Example) -> Image.Image:
-        """The picture as the model sees it."""
-        pixels = self._features(pairs.picture(example))["pixel_values"]
-        return geometry.picture(self.image_processor, pixels[0])
+        Raises ImageError for no picture or one that is too narrow.
+        """
+        _check_shape(self.image_processor, pairs.picture(example).size)
+        return super().features(example)
 
     def streams(self, example: Example, inputs: BatchFeature) -> dict[str, TokenTable]:
         """The one stream: text, a class token of the picture, patches row by row."""
@@ -101,13 +83,11 @@ class Vilt(ABC):
 
     def places(self, module_name: str) -> tuple[Place, ...]:
         """The layers of the encoder."""
-        found = _ATTENTION.fullmatch(module_name)
-        return (Place(STREAM, STREAM, STREAM, int(found[1])),) if found else ()
+        return layers.places(module_name, _LAYERS, "attention.attention", STREAM)
 
     def doors(self) -> dict[str, tuple[Door, ...]]:
         """Around each layer; the last state is taken before the final norm."""
-        count = self.model.config.num_hidden_layers
-        return {STREAM: doors_of([f"{_LAYERS}.{i}" for i in range(count)])}
+        return {STREAM: layers.doors(self.model, _LAYERS)}
 
     def preprocessing(self) -> dict[str, Any]:
         """The settings of the image processor, and what is done to the order of the patches."""
@@ -161,6 +141,7 @@ class Matching(Vilt):
     """Scores how well a text fits a picture, to rank several; that score as one of yes or no."""
 
     architecture = ViltForImageAndTextRetrieval
+    scored_tasks: ClassVar[frozenset[Task]] = pairs.SCORED_TASKS
 
     def answer_logits(self, outputs: Mapping[str, Any]) -> Tensor:
         """Sequence x (match, no match): the score, and the 0 that it is measured against."""
@@ -168,11 +149,16 @@ class Matching(Vilt):
         return torch.cat([score, torch.zeros_like(score)], dim=-1)
 
     def prediction(
-        self, _example: Example, _inputs: BatchFeature, outputs: Mapping[str, Any], /
+        self, example: Example, inputs: BatchFeature, outputs: Mapping[str, Any], /
     ) -> Prediction:
         """The sigmoid of the score, which was trained to rank: good for comparing, not alone."""
-        score = outputs["logits"][0, 0].detach().float()
-        return pairs.match(float(score.sigmoid()))
+        return pairs.match(self.score(example, inputs, outputs))
+
+    def score(
+        self, _example: Example, _inputs: BatchFeature, outputs: Mapping[str, Any], /
+    ) -> float:
+        """The probability that the whole text, in all its parts, matches the picture."""
+        return float(outputs["logits"][0, 0].detach().double().sigmoid())
 
 
 KINDS: Mapping[str, type[Vilt]] = {

@@ -5,10 +5,13 @@ import numpy as np
 from vl_core.arrays import TokenMask
 from vl_core.head_stats.grounding import OF_CLASS_TOKEN, OF_WORDS
 from vl_core.head_stats.modalities import (
+    CROSS_MODAL_MASS,
     DIRECTIONS,
+    INTRA_MODAL_MASS,
     LIFTS,
     MASSES,
     MEAN_WEIGHTS,
+    SPECIAL_SHARE,
     TEXT_TO_IMAGE_MASS,
     WITHOUT_SELF_MASS,
     WITHOUT_SELF_MEAN_WEIGHT,
@@ -31,6 +34,12 @@ NEEDED = {
 } | {
     statistic.key: ("image", "image")
     for statistic in (WITHOUT_SELF_MASS, WITHOUT_SELF_MEAN_WEIGHT, REACH)
+}
+# Which kinds take part in those that need none of them.
+TAKING_PART = {
+    CROSS_MODAL_MASS.key: ("text", "text"),
+    INTRA_MODAL_MASS.key: ("text", "text"),
+    SPECIAL_SHARE.key: ("text", "special"),
 }
 OF_ONE_STREAM = (DIAGONAL, PREVIOUS_TOKEN, REACH, WITHOUT_SELF_MASS, WITHOUT_SELF_MEAN_WEIGHT)
 TELLING = (TEXT_TO_IMAGE_MASS, REACH)  # what a stack is looked at with first, where it is defined
@@ -77,6 +86,23 @@ def why_zero(statistic: HeadStatistic, stack: Stack) -> str:
     )
 
 
+def answer_as_text(statistic: HeadStatistic, stack: Stack) -> str:
+    """How many of the text tokens that a statistic is about the model generated; empty if none.
+
+    The words of an answer are text like those of the question.
+    """
+    kinds = NEEDED.get(statistic.key) or TAKING_PART.get(statistic.key, ("", ""))
+    sides = ((stack.queries, "look"), (stack.keys, "are looked at"))
+    told = [
+        f"{(one.is_text & one.is_generated).sum()} of the {one.is_text.sum()} text tokens that {do}"
+        for kind, (one, do) in zip(kinds, sides, strict=True)
+        if kind == "text" and (one.is_text & one.is_generated).any()
+    ]
+    if not told:
+        return ""
+    return f"The words of the answer count as text: {' and '.join(told)} were generated."
+
+
 def why_missing(statistic: HeadStatistic, stack: Stack) -> str:
     """In a sentence, why a statistic has no value for any head of this stack."""
     if statistic in OF_CLASS_TOKEN:
@@ -99,7 +125,7 @@ def _of_kind(tokens: TokenTable, kind: str) -> TokenMask:
 
 def _why_no_class_token(statistic: HeadStatistic, stack: Stack) -> str:
     if not len(class_token(stack.queries)):
-        return "It needs a class token that looks, but no special token looks in this stack."
+        return "It needs a class token that looks, but none looks in this stack."
     if not np.isnan(statistic.of(stack)).all():
         return "It is about the class token, which is left out without special tokens."
     return (

@@ -1,4 +1,7 @@
-"""How much text and image look at each other and at themselves: mass, mean weight and lift."""
+"""How much text and image look at each other and at themselves: mass, mean weight and lift.
+
+Text is every word, those of an answer that the model generated among them.
+"""
 
 from functools import partial
 from typing import TYPE_CHECKING

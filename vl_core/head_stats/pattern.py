@@ -96,7 +96,7 @@ def _looks_near(stack: Stack) -> Holds:
 
 PATTERNS = (
     Pattern(
-        "class token or separator (sink)",
+        "special tokens (sink)",
         "words and patches give at least half of their attention to special tokens",
         _at_least(SPECIAL_SHARE, 0.5),
     ),

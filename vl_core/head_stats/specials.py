@@ -58,7 +58,13 @@ def _kept(
         weights = np.divide(weights, left, out=weights, where=left > 0)
         return KeptWeights(weights.astype(np.float16), mask)
     # A softmax over fewer keys is the old row divided by what is left of it.
-    return replace(kept, queries=kept.queries[:, rows], keys=kept.keys[:, columns], mask=mask)
+    return replace(
+        kept,
+        queries=kept.queries[:, rows],
+        keys=kept.keys[:, columns],
+        mask=mask,
+        bias=None if kept.bias is None else kept.bias.chosen(rows, columns),
+    )
 
 
 def _mask(

@@ -19,6 +19,8 @@ KINDS = ("text", "image", "special", "placed", "any")
 GROUPS = ("text", "placed", "unplaced", "special")
 MADE_OF = ((1, 0, 0, 0), (0, 1, 1, 0), (0, 0, 0, 1), (0, 1, 0, 0), (1, 1, 1, 1))
 
+_CLASS = ("cls", "class")  # a class token's name, between whatever brackets a vocabulary has
+
 
 class Boxed(NamedTuple):
     """Some queries, each with boxes in the picture that it might look at.
@@ -101,8 +103,12 @@ class Tables:
 
 
 def class_token(table: TokenTable) -> Int[np.ndarray, "few"]:
-    """Where the class token stands, which is the first special one; empty without any."""
-    return np.flatnonzero(table.is_special)[:1]
+    """Where the class token stands, the first if there are several; empty without any.
+
+    It is known by its name: a sign that a text begins with, such as <s> or <bos>, is none.
+    """
+    named = [text.strip("[]<>|").casefold() in _CLASS for text in table.texts]
+    return np.flatnonzero(table.is_special & named)[:1]
 
 
 def _kinds(table: TokenTable) -> dict[str, TokenMask]:

@@ -4,6 +4,7 @@ A trace has streams (sequences of tokens with their hidden states) and stacks (t
 stream on itself or on another). Numpy only: a stored trace is read and drawn without torch.
 """
 
+from vl_core.trace.bias import DistanceBias
 from vl_core.trace.blocks import Block, Kept, KeptNothing, KeptQueriesKeys, KeptWeights
 from vl_core.trace.example import TracedExample
 from vl_core.trace.masks import Mask
@@ -16,6 +17,7 @@ from vl_core.trace.whole import Trace
 
 __all__ = [
     "Block",
+    "DistanceBias",
     "Kept",
     "KeptNothing",
     "KeptQueriesKeys",

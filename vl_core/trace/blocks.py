@@ -7,12 +7,15 @@ them in well under a millisecond. Nobody outside the stack knows which of the tw
 from dataclasses import dataclass, field
 
 import numpy as np
-from jaxtyping import Float16, Int
+from jaxtyping import Float, Float16, Float32, Int
 
 from vl_core.arrays import LayerAttention
 from vl_core.errors import BudgetError, TraceError
 from vl_core.frozen import freeze, own, take_over
+from vl_core.trace.bias import DistanceBias
 from vl_core.trace.masks import Mask
+
+PRECISIONS = (np.float16, np.float32)  # of queries and keys
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,19 +53,20 @@ class KeptWeights:
 
 @dataclass(frozen=True, eq=False)
 class KeptQueriesKeys:
-    """Queries (head x query x dim) and keys (key head x key x dim) in float16.
+    """Queries (head x query x dim) and keys (key head x key x dim).
 
-    Keys are centred per head, which leaves the softmax as it is and keeps float16 exact where a
-    model adds a large bias to them. Several query heads may share one key head. Scores are
-    `queries @ keys * scaling`, bent by `softcap * tanh(scores / softcap)` where there is one.
-    Both arrays become read-only as they are.
+    In float16, or both in float32 where float16 has too few digits for these weights. Several query
+    heads may share one key head. Scores are `queries @ keys * scaling`, bent by
+    `softcap * tanh(scores / softcap)` where there is one, plus the bias where there is one. Both
+    arrays become read-only as they are.
     """
 
-    queries: Float16[np.ndarray, "head query dim"]
-    keys: Float16[np.ndarray, "key_head key key_dim"]
+    queries: Float[np.ndarray, "head query dim"]
+    keys: Float[np.ndarray, "key_head key key_dim"]
     scaling: float
     softcap: float | None = None
     mask: Mask = field(default_factory=Mask)
+    bias: DistanceBias | None = None
 
     def __post_init__(self) -> None:
         if not len(self.keys) or len(self.queries) % len(self.keys):
@@ -73,11 +77,18 @@ class KeptQueriesKeys:
             raise TraceError(
                 f"queries of {self.queries.shape[2]} dimensions for keys of {self.keys.shape[2]}"
             )
+        if self.queries.dtype != self.keys.dtype or self.queries.dtype not in PRECISIONS:
+            raise TraceError(
+                f"queries of {self.queries.dtype} for keys of {self.keys.dtype}; both in float16 "
+                "or both in float32 are wanted"
+            )
         if not np.isfinite(self.scaling):
             raise TraceError(f"scores scaled by {self.scaling}; a finite number is wanted")
         if self.softcap is not None and not 0 < self.softcap < np.inf:
             raise TraceError(f"a softcap of {self.softcap}; a positive number is wanted")
         self.mask.check(*self.shape[1:])
+        if self.bias is not None:
+            self.bias.check(*self.shape)
         take_over(self.queries, self.keys)
 
     @property
@@ -85,21 +96,34 @@ class KeptQueriesKeys:
         """Heads, queries, keys."""
         return len(self.queries), self.queries.shape[1], self.keys.shape[1]
 
+    @property
+    def is_precise(self) -> bool:
+        """Whether its numbers are float32."""
+        return bool(self.queries.dtype == np.float32)
+
     def rows(self, heads: slice, queries: slice) -> LayerAttention:
         """Weights of the chosen heads and queries on all keys, float32, rows summing to one."""
         return _softmax(self.scores(heads, queries))
+
+    def _keys_of(self, heads: Int[np.ndarray, "head"]) -> Float32[np.ndarray, "head key dim"]:
+        """The keys of each of these heads; those that several share are converted once."""
+        needed, places = np.unique(
+            heads // (len(self.queries) // len(self.keys)), return_inverse=True
+        )
+        return self.keys[needed].astype(np.float32, copy=False)[places]
 
     def scores(self, heads: slice, queries: slice) -> LayerAttention:
         """What the softmax is taken of, float32: -inf where the mask forbids a key."""
         n_heads, n_queries, n_keys = self.shape
         chosen = np.arange(*heads.indices(n_heads))
         asked = self.queries[chosen, queries].astype(np.float32) * np.float32(self.scaling)
-        keys = self.keys[chosen // (n_heads // len(self.keys))].astype(np.float32)
-        scores = asked @ keys.transpose(0, 2, 1)
+        scores = asked @ self._keys_of(chosen).transpose(0, 2, 1)
         if self.softcap is not None:
             scores /= np.float32(self.softcap)
             np.tanh(scores, out=scores)
             scores *= np.float32(self.softcap)
+        if self.bias is not None:
+            scores += self.bias.rows(chosen, queries)
         if not self.mask.allows_all:
             hidden = ~self.mask.rows(queries, n_queries, n_keys)
             np.copyto(scores, np.float32(-np.inf), where=hidden)

@@ -5,18 +5,19 @@ import json
 import secrets
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save as to_bytes
+from safetensors.numpy import save_file
 
 from vl_core.errors import TraceError, VLError
 from vl_core.example import Region
 from vl_core.pictures import MAX_PIXELS
+from vl_core.trace.bias import DistanceBias
 from vl_core.trace.blocks import Block, Kept, KeptNothing, KeptQueriesKeys, KeptWeights
 from vl_core.trace.example import TracedExample
 from vl_core.trace.masks import Mask
@@ -29,28 +30,44 @@ if TYPE_CHECKING:
     from vl_core.trace.whole import Trace
 
 FORMAT = "vl-interpret-trace"
-VERSION = 4  # raise it with every change of the layout below
+VERSION = 5  # raise it with every change of the layout below
 
 _WORDS = ("texts", "kinds", "views")  # what a table of tokens says in words
+_BIAS = ("values", "queries", "keys")  # the arrays of a bias
 
 Arrays = dict[str, np.ndarray]
 JSON = dict[str, Any]
 
 
+@dataclass(frozen=True)
+class _Shared:
+    """What layers of a stack have in common, which stands in the file once."""
+
+    masks: Sequence[Mask]
+    biases: Sequence[DistanceBias | None]
+
+
 def save(trace: "Trace", path: Path) -> None:
-    """Write the trace beside its place and move it there, so that no half file is ever seen."""
-    content = encoded(trace)
+    """Write the trace beside its place and move it there, so that no half file is ever seen.
+
+    Raises OSError where it cannot be written.
+    """
+    arrays, metadata = _contents(trace)
     partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        partial.write_bytes(content)
+        # From where the arrays lie: the bytes of the whole file would take as much memory again.
+        save_file(arrays, partial, metadata)
         partial.replace(path)
+    except SafetensorError as error:
+        partial.unlink(missing_ok=True)
+        raise OSError(f"{path} cannot be written: {error}") from error
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
 
 
-def encoded(trace: "Trace") -> bytes:
-    """The bytes of the file."""
+def _contents(trace: "Trace") -> tuple[Arrays, dict[str, str]]:
+    """The arrays of the file, and what stands beside them."""
     arrays: Arrays = {}
     description = {
         "example": _pack_example(trace.example, arrays),
@@ -67,7 +84,7 @@ def encoded(trace: "Trace") -> bytes:
         "trace": text,
         "checksum": _checksum(text, contiguous),
     }
-    return bytes(to_bytes(contiguous, metadata))
+    return contiguous, metadata
 
 
 def _checksum(description: str, arrays: Arrays) -> str:
@@ -98,7 +115,7 @@ def load(path: Path) -> "Trace":
             example,
             streams,
             stacks,
-            Prediction(prediction["kind"], top, prediction.get("similarity")),
+            Prediction(prediction["kind"], top, prediction["similarity"], prediction["text"]),
             Provenance(**description["provenance"]),
         )
     except VLError:
@@ -223,6 +240,8 @@ def _pack_stack(stack: Stack, arrays: Arrays) -> JSON:
         arrays[f"{prefix}.head_stats.{key}"] = values
     masks = list(dict.fromkeys(block.kept.mask for layer in stack.blocks for block in layer))
     numbers = {mask: i for i, mask in enumerate(masks)}
+    biases = list(dict.fromkeys(_bias(block) for layer in stack.blocks for block in layer))
+    bias_numbers = {bias: i for i, bias in enumerate(biases)}
     return {
         "name": stack.name,
         "query_stream": stack.query_stream,
@@ -230,14 +249,20 @@ def _pack_stack(stack: Stack, arrays: Arrays) -> JSON:
         "layers": stack.layers,
         "head_stats": list(stack.head_stats),
         "masks": [_pack_mask(mask, f"{prefix}.mask.{i}", arrays) for i, mask in enumerate(masks)],
+        "biases": [_pack_bias(bias, f"{prefix}.bias.{i}", arrays) for i, bias in enumerate(biases)],
         "blocks": [
             [
-                _pack_block(block, f"{prefix}.{i}.{j}", arrays) | {"mask": numbers[block.kept.mask]}
+                _pack_block(block, f"{prefix}.{i}.{j}", arrays)
+                | {"mask": numbers[block.kept.mask], "bias": bias_numbers[_bias(block)]}
                 for j, block in enumerate(layer)
             ]
             for i, layer in enumerate(stack.blocks)
         ],
     }
+
+
+def _bias(block: Block) -> DistanceBias | None:
+    return block.kept.bias if isinstance(block.kept, KeptQueriesKeys) else None
 
 
 def _unpack_stack(
@@ -247,9 +272,14 @@ def _unpack_stack(
     regions: tuple[Region, ...],
 ) -> Stack:
     prefix = f"stack.{description['name']}"
-    masks = [
-        _unpack_mask(d, f"{prefix}.mask.{i}", arrays) for i, d in enumerate(description["masks"])
-    ]
+    # Layers share one object of each, as they did before.
+    shared = _Shared(
+        [_unpack_mask(d, f"{prefix}.mask.{i}", arrays) for i, d in enumerate(description["masks"])],
+        [
+            _unpack_bias(d, f"{prefix}.bias.{i}", arrays)
+            for i, d in enumerate(description["biases"])
+        ],
+    )
     return Stack(
         description["name"],
         description["query_stream"],
@@ -258,7 +288,9 @@ def _unpack_stack(
         streams[description["key_stream"]].tokens,
         tuple(description["layers"]),
         tuple(
-            tuple(_unpack_block(d, f"{prefix}.{i}.{j}", arrays, masks) for j, d in enumerate(layer))
+            tuple(
+                _unpack_block(d, f"{prefix}.{i}.{j}", arrays, shared) for j, d in enumerate(layer)
+            )
             for i, layer in enumerate(description["blocks"])
         ),
         {key: arrays[f"{prefix}.head_stats.{key}"] for key in description["head_stats"]},
@@ -292,8 +324,22 @@ def _unpack_mask(description: JSON, prefix: str, arrays: Arrays) -> Mask:
     return Mask(**description, is_padding=is_padding, allowed=allowed)
 
 
-def _unpack_block(description: JSON, prefix: str, arrays: Arrays, masks: Sequence[Mask]) -> Block:
-    mask = masks[description["mask"]]
+def _pack_bias(bias: DistanceBias | None, prefix: str, arrays: Arrays) -> bool:
+    """Whether there is one."""
+    if bias is None:
+        return False
+    arrays |= {f"{prefix}.{name}": getattr(bias, name) for name in _BIAS}
+    return True
+
+
+def _unpack_bias(is_there: bool, prefix: str, arrays: Arrays) -> DistanceBias | None:  # noqa: FBT001 all of its description
+    return (
+        DistanceBias(**{name: arrays[f"{prefix}.{name}"] for name in _BIAS}) if is_there else None
+    )
+
+
+def _unpack_block(description: JSON, prefix: str, arrays: Arrays, shared: _Shared) -> Block:
+    mask = shared.masks[description["mask"]]
     weights = arrays.get(f"{prefix}.weights")
     kept: Kept
     if "not_kept" in description:
@@ -308,5 +354,6 @@ def _unpack_block(description: JSON, prefix: str, arrays: Arrays, masks: Sequenc
             description["scaling"],
             description["softcap"],
             mask,
+            shared.biases[description["bias"]],
         )
     return Block(arrays[f"{prefix}.query_positions"], arrays[f"{prefix}.key_positions"], kept)

@@ -1,5 +1,6 @@
 """Where a trace comes from, and how far it can be trusted."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
@@ -11,7 +12,7 @@ from vl_core.frozen import freeze, own_mapping
 
 ROUNDING = 1e-3
 
-PredictionKind = Literal["answer", "score", "similarity", "text"]
+PredictionKind = Literal["answer", "score", "similarity", "text", "told"]
 _LARGEST = float(np.finfo(np.float64).max)
 _RANGES = {"similarity": (-1, 1), "score": (-_LARGEST, _LARGEST)}
 
@@ -21,24 +22,37 @@ class Prediction:
     """What the model said.
 
     kind: "answer" from a fixed list, the "score" of a candidate or a source, "similarity" of
-    picture and text, or generated "text". top: the likeliest first, each with its probability
-    (0..1); for a similarity the cosine (-1..1), for generated text the probability of each token
-    in turn; for a score any number, which is larger the better what was judged fits and compares
-    with those of the same question only.
+    picture and text, or generated "text"; "told" where the model ran elsewhere, and its answer is
+    known without any number, or is not known either. top: the likeliest first, each with its
+    probability (0..1); for a similarity the cosine (-1..1), for generated text what each token
+    adds to it, in turn, with that token's probability; for a score any number, which is larger the
+    better what was judged fits and compares with those of the same question only; for what was
+    told one answer with nan, or none.
     similarity: the cosine of picture and text, where a model gives it beside an answer.
+    text: all that was generated, without signs such as </s>, which have their place in `top`; None
+    where nothing is generated.
     """
 
     kind: PredictionKind
     top: tuple[tuple[str, float], ...]
     similarity: float | None = None
+    text: str | None = None
 
     def __post_init__(self) -> None:
-        if not self.top:
+        if not self.top and self.kind != "told":
             raise TraceError("a prediction without a single answer")
         if self.kind not in get_args(PredictionKind):
             kinds = ", ".join(get_args(PredictionKind))
             raise TraceError(f"a prediction of the kind {self.kind}; there are {kinds}")
+        if (self.kind == "text") != isinstance(self.text, str):
+            raise TraceError(
+                f"a prediction of the kind {self.kind} with the text {self.text!r}; a generated "
+                "text is wanted where the kind is text, and nowhere else"
+            )
         numbers = [number for _, number in self.top]
+        if self.kind == "told":
+            _check_told(numbers)
+            return
         lowest, highest = _RANGES.get(self.kind, (0, 1))
         for number in numbers:
             # Half precision rounds a probability or a cosine of 1 up by as much.
@@ -48,6 +62,16 @@ class Prediction:
             raise TraceError(f"a similarity of {self.similarity}, wanted -1 to 1")
         if self.kind != "text" and numbers != sorted(numbers, reverse=True):
             raise TraceError(f"predictions in the order {numbers}, wanted the likeliest first")
+
+    @classmethod
+    def told(cls, answer: str | None = None) -> "Prediction":
+        """The answer of a model that ran elsewhere, without a number; None if it is not known."""
+        return cls("told", () if answer is None else ((answer, math.nan),))
+
+
+def _check_told(numbers: list[float]) -> None:
+    if len(numbers) > 1 or not all(map(math.isnan, numbers)):
+        raise TraceError(f"told answers with {numbers}; one at most, with nan, is wanted")
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """The attention of one stream on itself or on another: layer x head x query x key, on demand."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -83,10 +83,31 @@ class Stack:
         return self.queries is self.keys
 
     @property
+    def kept_layers(self) -> tuple[int, ...]:
+        """The layers (counted within the stack) whose weights can be had.
+
+        Of the others there are only the statistics that were measured.
+        """
+        return tuple(
+            number
+            for number, layer in enumerate(self.blocks)
+            if not any(isinstance(block.kept, KeptNothing) for block in layer)
+        )
+
+    @property
     def is_kept(self) -> bool:
-        """Whether all its weights can be had, and not only the statistics that were measured."""
-        blocks = (block for layer in self.blocks for block in layer)
-        return not any(isinstance(block.kept, KeptNothing) for block in blocks)
+        """Whether the weights of all layers can be had."""
+        return len(self.kept_layers) == self.n_layers
+
+    def of_layers(self, chosen: Sequence[int]) -> "Stack":
+        """The stack with these layers only, counted within the stack; at least one."""
+        rows = list(chosen)
+        return replace(
+            self,
+            layers=tuple(self.layers[layer] for layer in rows),
+            blocks=tuple(self.blocks[layer] for layer in rows),
+            head_stats={key: values[rows] for key, values in self.head_stats.items()},
+        )
 
     @property
     def n_layers(self) -> int:

@@ -1,6 +1,5 @@
 """One sequence of tokens inside a model, with where each token lay after every layer."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,7 +45,8 @@ class Stream:
                 f"stream {self.name}: hidden states of {tokens} tokens in {states} states, wanted "
                 f"{len(self.tokens)} tokens in {len(self.scales)}"
             )
-        if not np.isfinite(self.packed_states).all() or not np.isfinite(self.scales).all():
+        finite = (np.isfinite(state).all() for state in self.packed_states)
+        if not all(finite) or not np.isfinite(self.scales).all():
             raise TraceError(f"stream {self.name}: hidden states that are not finite")
         if (self.scales <= 0).any():
             raise TraceError(
@@ -60,18 +60,39 @@ class Stream:
         """A stream that keeps these hidden states (state x token x width) in half the room."""
         if not len(hidden_states):
             return cls(name, tokens, hidden_states.astype(np.float16), np.zeros(0, np.float32))
-        return cls.of_states(name, tokens, map(packed, hidden_states))
-
-    @classmethod
-    def of_states(cls, name: str, tokens: TokenTable, states: Iterable[PackedState]) -> "Stream":
-        """A stream of states that were packed one by one; it may have none."""
-        kept = list(states)
-        scales = np.array([scale for _, scale in kept], np.float32)
-        if not kept:
-            return cls(name, tokens, np.zeros((0, len(tokens), 0), np.float16), scales)
-        return cls(name, tokens, np.stack([state for state, _ in kept]), scales)
+        states = StatesSoFar(len(hidden_states))
+        for state in hidden_states:
+            states.add(state)
+        return states.stream(name, tokens)
 
     @property
     def hidden_states(self) -> HiddenStates:
         """State x token x width, float32; state 0 is the embeddings, state k is after layer k."""
-        return np.asarray(self.packed_states.astype(np.float32) * self.scales[:, None, None])
+        # In one step: a copy in float32 before it would take as much again.
+        scales = self.scales[:, None, None]
+        return np.asarray(np.multiply(self.packed_states, scales, dtype=np.float32))
+
+
+class StatesSoFar:
+    """Hidden states of a stream that come one after the other, each packed into its place.
+
+    count: how many will come. No second copy of them all is ever made.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.scales: StateScales = np.zeros(count, np.float32)
+        self.packed: PackedStates = np.zeros((count, 0, 0), np.float16)
+        self.heard = 0
+
+    def add(self, state: Float[np.ndarray, "token width"]) -> None:
+        """Take in the next state; those beyond the last are counted and dropped."""
+        if not self.heard:
+            self.packed = np.zeros((len(self.scales), *state.shape), np.float16)
+        if self.heard < len(self.scales):
+            self.packed[self.heard], self.scales[self.heard] = packed(state)
+        self.heard += 1
+
+    def stream(self, name: str, tokens: TokenTable) -> Stream:
+        """The stream that has these states; it may have none."""
+        kept = self.packed if self.heard else np.zeros((0, len(tokens), 0), np.float16)
+        return Stream(name, tokens, kept, self.scales)

@@ -107,7 +107,7 @@ class TokenTable:
 
     @cached_property
     def is_text(self) -> TokenMask:
-        """Words of the example's text; padding is none of them."""
+        """Words, of the example's text and of a generated answer; padding is none of them."""
         return self._is("text")
 
     @cached_property

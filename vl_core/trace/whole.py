@@ -1,6 +1,6 @@
 """All that one forward pass left, read-only."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,10 @@ from vl_core.errors import TraceError
 from vl_core.example import EDGE, Region, wrong_box
 from vl_core.frozen import freeze, own_mapping
 from vl_core.trace import files
+from vl_core.trace.bias import DistanceBias
+from vl_core.trace.blocks import Kept
 from vl_core.trace.example import TracedExample
+from vl_core.trace.masks import Mask
 from vl_core.trace.provenance import Prediction, Provenance
 from vl_core.trace.stack import Stack
 from vl_core.trace.stream import Stream
@@ -95,17 +98,13 @@ class Trace:
 
     @property
     def n_bytes(self) -> int:
-        """About how many bytes of memory it takes: its attention and hidden states."""
-        kept = (
-            vars(block.kept)
-            for stack in self.stacks.values()
-            for layer in stack.blocks
-            for block in layer
-        )
-        attention = (value for one in kept for value in one.values())
+        """About how many bytes of memory it takes: attention with its masks, hidden states."""
+        blocks = (block for stack in self.stacks.values() for one in stack.blocks for block in one)
+        attention = (array for block in blocks for array in _arrays(block.kept))
         states = (stream.packed_states for stream in self.streams.values())
-        arrays = (one for one in (*attention, *states) if isinstance(one, np.ndarray))
-        return sum(array.nbytes for array in arrays)
+        # Layers may share what is large.
+        sizes = {id(array): array.nbytes for array in (*attention, *states)}
+        return sum(sizes.values())
 
     def save(self, path: str | Path) -> None:
         """Write the trace as one safetensors file, whole or not at all."""
@@ -115,6 +114,15 @@ class Trace:
     def load(cls, path: str | Path) -> "Trace":
         """Read a trace; raises TraceError for what is none, is damaged or is of another version."""
         return files.load(Path(path))
+
+
+def _arrays(kept: Kept | Mask | DistanceBias) -> Iterator[np.ndarray]:
+    """The arrays of what is kept of a block, those of its mask and bias among them."""
+    for value in vars(kept).values():
+        if isinstance(value, np.ndarray):
+            yield value
+        elif isinstance(value, Mask | DistanceBias):
+            yield from _arrays(value)
 
 
 def _check_name(what: str, name: str, own_name: str) -> None:

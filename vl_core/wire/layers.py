@@ -1,11 +1,13 @@
 """A layer of attention in parts that the browser can work with: description, heads, keys, masks.
 
 Every array is little-endian. A head comes as the largest weight between words and patches, one
-float32; then, for each block in turn, a float32 for each query; then, for each block in turn, its
-numbers of 16 bits. A block of weights has the rows' maxima and their codes (see `codes`). A block
-of queries and keys has the logarithm of each row's sum of exponentials, infinite where a query may
-look at nothing, and the queries in float16; its keys are sent once for all heads that share them:
-weight = exp(bent(scaling * query @ key) - log sum), bent as `softcap` says.
+float32; then, for each block in turn, a float32 for each query, and for each distance where the
+block has a bias; then, for each block in turn, the rest of it. A block of weights has the rows'
+maxima and their codes of 16 bits (see `codes`). A block of queries and keys has the logarithm of
+each row's sum of exponentials, infinite where a query may look at nothing, what is added for each
+distance, and the queries, in float16 or as precise as they are kept; its keys are sent once for all
+heads that share them: weight = exp(bent(scaling * query @ key) + bias - log sum), bent as `softcap`
+says, with the bias of the key's place less the query's.
 
 The log sums are sent although the browser could work them out: that takes it the square of the
 number of tokens, half a second for one head of 2,000 tokens, where the server takes a fiftieth of
@@ -19,7 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float, Float32
 
 from vl_core.arrays import KeyMask, LayerAttention, QueryMask
 from vl_core.trace import Block, KeptQueriesKeys, Mask
@@ -40,17 +42,18 @@ class LayerSizes:
 
 def sizes(layer: Layer) -> LayerSizes:
     """How large a layer is on the wire, and how much work in the browser."""
-    narrow, wide, products = 0, 0, 1
+    size, products = 0, 1
     for block in layer:
         heads, n_queries, n_keys = block.kept.shape
-        wide += heads * n_queries
+        size += 4 * heads * n_queries
         if kept := _sent_as_keys(block):
-            narrow += kept.queries.size + kept.keys.size
+            size += kept.queries.nbytes + kept.keys.nbytes
+            size += 0 if kept.bias is None else 4 * heads * kept.bias.values.shape[1]
             products = max(products, n_keys * kept.queries.shape[2])
         else:
-            narrow += heads * n_queries * n_keys
+            size += 2 * heads * n_queries * n_keys
             products = max(products, n_keys)
-    return LayerSizes(4 * wide + 2 * narrow, products)
+    return LayerSizes(size, products)
 
 
 def described(layer: Layer, counts: tuple[int, int], mask_name: Callable[[Mask], str]) -> bytes:
@@ -81,8 +84,15 @@ def _described(
         return common
     mask = kept.mask
     padding = None if mask.is_padding is None else np.flatnonzero(mask.is_padding).tolist()
+    bias = kept.bias and {
+        "distances": kept.bias.values.shape[1],
+        "queries": kept.bias.queries.tolist(),
+        "keys": kept.bias.keys.tolist(),
+    }
     return common | {
         "dim": kept.queries.shape[2],
+        "isPrecise": kept.is_precise,
+        "bias": bias,
         "scaling": float(kept.scaling),
         "softcap": kept.softcap,
         "mask": {
@@ -134,7 +144,12 @@ def _computed(
 ) -> tuple[float, bytes, bytes]:
     log_sums, highest = _sums_and_highest(kept, head, offered)
     top = float(np.exp(highest - log_sums)[asking].max(initial=0))
-    return top, log_sums.astype("<f4").tobytes(), kept.queries[head].astype("<f2").tobytes()
+    bias = b"" if kept.bias is None else kept.bias.of_head(head).astype("<f4").tobytes()
+    return top, log_sums.astype("<f4").tobytes() + bias, _sent(kept.queries[head])
+
+
+def _sent(numbers: Float[np.ndarray, "token dim"]) -> bytes:
+    return numbers.astype(numbers.dtype.newbyteorder("<")).tobytes()
 
 
 def _sums_and_highest(
@@ -163,10 +178,10 @@ def key_groups(layer: Layer) -> int:
 
 
 def keys(layer: Layer, group: int) -> bytes:
-    """The keys of a group of heads in float16, block after block; nothing if there are none."""
+    """The keys of a group of heads, block after block; nothing if there are none."""
     groups = key_groups(layer)
     return b"".join(
-        kept.keys[group * len(kept.keys) // groups].astype("<f2").tobytes()
+        _sent(kept.keys[group * len(kept.keys) // groups])
         for block in layer
         if (kept := _sent_as_keys(block))
     )
@@ -191,5 +206,5 @@ def _sent_as_keys(block: Block) -> KeptQueriesKeys | None:
     if not isinstance(kept, KeptQueriesKeys):
         return None
     heads, n_queries, n_keys = kept.shape
-    is_smaller = kept.queries.size + kept.keys.size < heads * n_queries * n_keys
+    is_smaller = kept.queries.nbytes + kept.keys.nbytes < 2 * heads * n_queries * n_keys
     return kept if is_smaller else None

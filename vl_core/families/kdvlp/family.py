@@ -1,64 +1,104 @@
-"""KD-VLP-style models: one stream of [CLS] text [SEP] and picture cells, row by row."""
+"""KD-VLP-style models: one stream of [CLS] text [SEP] and picture cells, row by row.
 
-import re
-from collections.abc import Mapping
+A text in parts (question, answer, rationale; question, source) has a [SEP] behind each.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
+import torch
 from PIL import Image
+from tokenizers import Tokenizer
 from torch import Tensor
 from transformers import BatchFeature
 
-from vl_core.arrays import Boxes
-from vl_core.capture import Door, Place, doors_of
+from vl_core.arrays import Boxes, Spans
+from vl_core.capture import Door, Place
 from vl_core.errors import TextError
-from vl_core.example import Example
-from vl_core.families import Options
+from vl_core.example import Example, Task
+from vl_core.families import Options, layers, pairs
 from vl_core.families.answers import likeliest
 from vl_core.families.kdvlp.configuration import KDVLPConfig
 from vl_core.families.kdvlp.image_processing import KDVLPImageProcessor
 from vl_core.families.kdvlp.modelling import KDVLPForTasks
 from vl_core.families.kdvlp.processing import KDVLPProcessor
+from vl_core.families.kdvlp.segments import SEGMENT_TYPES, Segments, joined, only_tags
+from vl_core.families.kdvlp.tags import cell_tags
 from vl_core.families.loading import pretrained
 from vl_core.trace import Prediction, TokenTable
 
 STREAM = "encoder"
+_HEADS: Mapping[Task, str] = {"candidate": "candidate_score", "source": "source_score"}
 _LAYERS = "kdvlp.encoder.layers"
-_ATTENTION = re.compile(rf"{re.escape(_LAYERS)}\.(\d+)\.attention")
 
 
 @dataclass(frozen=True)
-class KDVLP:
+class KDVLP(pairs.Choosing):
     """One loaded checkpoint, ready to be traced."""
 
     model: KDVLPForTasks
     processor: KDVLPProcessor
     name: str = "kdvlp"
 
+    scored_tasks: ClassVar[frozenset[Task]] = frozenset(_HEADS)
+
     def inputs(self, example: Example) -> BatchFeature:
         """The text between [CLS] and [SEP] and, if there is one, the picture cut into cells.
 
-        Raises TextError if the text is too long or holds nothing legible, ImageError if the
-        picture is too narrow.
+        In a text of several parts object tags are words, and cells are tagged with the numbered
+        regions that they show. Raises TextError if the text is too long, has too many parts or one
+        with nothing legible, ImageError if the picture is too narrow.
         """
-        self._check_text(example.text)
+        if example.breaks:
+            return self._inputs_in_parts(example)
+        came = self.processor.tokenizer(example.text, add_special_tokens=False)["input_ids"]
+        self._check_length([len(came)])
         pictures = {} if example.image is None else {"images": example.image}
         return self.processor(text=example.text, **pictures, return_tensors="pt")
 
-    def _check_text(self, text: str) -> None:
-        tokenizer = self.processor.tokenizer
-        came = len(tokenizer(text, add_special_tokens=False)["input_ids"])
-        if not came:
+    def _inputs_in_parts(self, example: Example) -> BatchFeature:
+        text = self._segments(example)
+        self._check_length([len(encoding.ids) for _, encoding in text.parts])
+        ids = torch.tensor([text.ids])
+        types = torch.tensor([text.types])
+        inputs = {"input_ids": ids, "token_type_ids": types, "attention_mask": torch.ones_like(ids)}
+        if example.image is not None:
+            inputs |= self.processor.image_processor(example.image, return_tensors="pt")
+            grid = self.processor.image_processor.grid(*example.image.size)
+            n_tags = self.model.config.object_tags
+            tags = cell_tags(example.regions, example.image.size, grid, n_tags)
+            inputs |= {} if tags is None else {"cell_tags": tags}
+        return BatchFeature(inputs)
+
+    def _segments(self, example: Example) -> Segments:
+        if len(example.parts) > len(SEGMENT_TYPES):
             raise TextError(
-                "The question has no character that this model can read. Type it in words."
+                f"The text has {len(example.parts)} parts; this model reads at most "
+                f"{len(SEGMENT_TYPES)}: a question, an answer and a rationale. Leave some out."
             )
-        limit = self.model.config.max_position_embeddings
-        fitting = limit - tokenizer.num_special_tokens_to_add()
-        if came > fitting:
+        return joined(self.processor.tokenizer, example.parts, self._words_and_tags)
+
+    @cached_property
+    def _words_and_tags(self) -> Tokenizer:
+        return only_tags(self.processor.tokenizer)
+
+    def _check_length(self, came: Sequence[int]) -> None:
+        """Raise TextError if one of the parts, of so many words, has none, or all have too many."""
+        what = "question" if len(came) == 1 else "text"
+        if not all(came):
             raise TextError(
-                f"The question has {came} words and punctuation marks; this model reads at most "
+                f"The {what} has no character that this model can read"
+                f"{'' if len(came) == 1 else f' in part {list(came).index(0) + 1}'}. Type it in "
+                "words."
+            )
+        fitting = self.model.config.max_position_embeddings - 1 - len(came)
+        if sum(came) > fitting:
+            raise TextError(
+                f"The {what} has {sum(came)} words and punctuation marks; this model reads at most "
                 f"{fitting}. Shorten it."
             )
 
@@ -70,14 +110,14 @@ class KDVLP:
 
     def streams(self, example: Example, inputs: BatchFeature) -> dict[str, TokenTable]:
         """The one stream: words by the name the model knows them by, unknown ones by their own."""
-        words = self._words(example.text, inputs["input_ids"][0].tolist())
+        words = self._words(example, inputs["input_ids"][0].tolist())
         parts = [words] if example.size is None else [words, self._cells(example.size)]
         return {STREAM: TokenTable.joined(parts)}
 
-    def _words(self, text: str, ids: list[int]) -> TokenTable:
-        tokenizer = self.processor.tokenizer
+    def _words(self, example: Example, ids: list[int]) -> TokenTable:
+        tokenizer, text = self.processor.tokenizer, example.text
         known = tokenizer.convert_ids_to_tokens(ids)
-        spans = np.array(tokenizer(text, return_offsets_mapping=True)["offset_mapping"])
+        spans = self._spans(example)
         is_special = spans[:, 0] == spans[:, 1]  # what the tokenizer adds stands for no characters
         is_unknown = np.array(ids) == tokenizer.unk_token_id
         return TokenTable.of(
@@ -90,6 +130,19 @@ class KDVLP:
             is_unknown=is_unknown,
         )
 
+    def _spans(self, example: Example) -> Spans:
+        """The characters of the text that each of its tokens stands for, none for what is added."""
+        if not example.breaks:
+            encoded = self.processor.tokenizer(example.text, return_offsets_mapping=True)
+            return np.array(encoded["offset_mapping"])
+        text = self._segments(example)
+        spans = np.zeros((len(text.ids), 2), int)
+        starts = (0, *example.breaks)
+        for (first, encoding), part, start in zip(text.parts, example.parts, starts, strict=True):
+            begin = example.text.index(part, start)  # behind the blank that parts it, say
+            spans[first : first + len(encoding.ids)] = np.add(encoding.offsets, begin)
+        return spans
+
     def _cells(self, size: tuple[int, int]) -> TokenTable:
         rows, columns = self.processor.image_processor.grid(*size)
         names = [
@@ -99,31 +152,30 @@ class KDVLP:
 
     def places(self, module_name: str) -> tuple[Place, ...]:
         """The layers of the encoder, as they are counted in the model."""
-        found = _ATTENTION.fullmatch(module_name)
-        return (Place(STREAM, STREAM, STREAM, int(found[1])),) if found else ()
+        return layers.places(module_name, _LAYERS, "attention", STREAM)
 
     def doors(self) -> dict[str, tuple[Door, ...]]:
         """Around each layer of the encoder; the last state is taken before the final norm."""
-        return {STREAM: doors_of([f"{_LAYERS}.{i}" for i in range(self.n_layers)])}
-
-    @property
-    def n_layers(self) -> int:
-        """How many layers the encoder has."""
-        return int(self.model.config.num_hidden_layers)
-
-    def answered(self, inputs: BatchFeature) -> BatchFeature:
-        """The inputs as they are: answers are chosen from a list."""
-        return inputs
+        return {STREAM: layers.doors(self.model, _LAYERS)}
 
     def answer_logits(self, outputs: Mapping[str, Any]) -> Tensor:
         """Sequence x answer, read off the class token."""
         logits: Tensor = outputs["answer_logits"]
         return logits
 
+    def score(
+        self, example: Example, _inputs: BatchFeature, outputs: Mapping[str, Any], /
+    ) -> float:
+        """How well the last part fits, by the head that was taught the example's task; a logit."""
+        return float(outputs[_HEADS[example.task]][0])
+
     def prediction(
-        self, _example: Example, _inputs: BatchFeature, outputs: Mapping[str, Any], /
+        self, example: Example, inputs: BatchFeature, outputs: Mapping[str, Any], /
     ) -> Prediction:
-        """The likeliest answers out of the fixed list the model knows."""
+        """The likeliest answers out of the fixed list the model knows, or the last part's score."""
+        if example.task in self.scored_tasks:
+            judged = example.parts[-1], self.score(example, inputs, outputs)
+            return Prediction("score", (judged,))
         return likeliest(self.answer_logits(outputs)[0], self.model.config.id2label)
 
     def preprocessing(self) -> dict[str, Any]:

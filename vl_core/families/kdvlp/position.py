@@ -34,7 +34,7 @@ def centred_code(index: Tensor, size: Tensor, width: int) -> Tensor:
     The sign of that distance says which half a cell lies in, whatever the picture's aspect.
     Frequencies run from pi / 8 (monotonic over eight cells) to pi (neighbours have opposite signs).
     """
-    # The type is said: while another model is built, torch's default is that model's.
+    # The type is said, for torch's default may be changed by anybody in the process.
     lowest, highest = math.log(math.pi / 8), math.log(math.pi)
     steps = torch.linspace(lowest, highest, width // 2, device=index.device, dtype=torch.float32)
     frequencies = torch.exp(steps)
@@ -51,7 +51,7 @@ def normalized_code(index: Tensor, size: Tensor, width: int) -> Tensor:
     """
     share = 2 * math.pi * (index + 1) / (size + 1e-6)
     pair = torch.arange(width, device=index.device) // 2
-    angles = share.unsqueeze(-1) * 10_000.0 ** (-2 * pair / width)
+    angles = share.unsqueeze(-1) * 10_000.0 ** (-2 * pair.float() / width)
     return torch.where(
         torch.arange(width, device=index.device) % 2 == 0, angles.sin(), angles.cos()
     )
