@@ -4,21 +4,26 @@ Names come out of files that anyone may have written: none leads out of the fold
 a zip file is unpacked beyond what a picture may take.
 """
 
+import stat
 import zipfile
 import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from threading import Lock
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from vl_core.errors import DatasetError
 
 MOST_BYTES = 64 * 2**20  # of one file: more than any picture that is read
 
 _UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError)
+_IS_ENCRYPTED = 0x1  # the bit that says so among an entry's flags
+# The others unpack a block whole, however large it turns out to be.
+READ_IN_PIECES = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
+@runtime_checkable
+@runtime_checkable
 class Storage(Protocol):
     """Files by relative name, with "/" between the parts."""
 
@@ -48,26 +53,83 @@ class Folder:
         """The file's content."""
         path = inside(self.path, name)
         try:
-            size = path.stat().st_size
-            if size > MOST_BYTES:
-                raise _too_large(name, size)
+            about = path.stat()
+            # Reading a pipe or a device would wait for ever.
+            if not stat.S_ISREG(about.st_mode):
+                raise DatasetError(f"{name} cannot be read: it is no file.")
+            if about.st_size > MOST_BYTES:
+                raise _too_large(name, about.st_size)
             return path.read_bytes()
-        except (OSError, ValueError) as error:
+        except OSError as error:
             raise DatasetError(f"{name} cannot be read: {_reason(error)}.") from error
 
     def has(self, name: str) -> bool:
         """Whether there is such a file."""
         try:
             return inside(self.path, name).is_file()
-        except DatasetError:
+        except (DatasetError, OSError):
             return False
 
 
 @dataclass(frozen=True)
 class Zip:
-    """Entries of a zip file, each unpacked in memory when it is asked for."""
+    """Entries of a zip file, each unpacked in memory when it is asked for.
+
+    Where the file was made of one folder, names count from that folder as well. Several threads
+    may read at once: zipfile locks the one file position that all entries share.
+    """
 
     path: Path
+
+    def read(self, name: str) -> bytes:
+        """The entry's content."""
+        entry = self._entry(name)
+        if entry is None:
+            raise DatasetError(f"{name} is not in {self.path.name}.")
+        self._check(name, entry)
+        try:
+            with self._file.open(entry) as file:
+                # What an entry says of its size may be a lie. Without a limit of its own, reading
+                # would unpack gigabytes before it found out.
+                return file.read(entry.file_size + 1)
+        except _UNREADABLE as error:
+            raise DatasetError(
+                f"{name} in {self.path.name} is damaged ({_reason(error)})."
+            ) from error
+
+    def has(self, name: str) -> bool:
+        """Whether there is such an entry."""
+        return self._entry(name) is not None
+
+    def _check(self, name: str, entry: zipfile.ZipInfo) -> None:
+        if entry.file_size > MOST_BYTES:
+            raise _too_large(name, entry.file_size)
+        if entry.flag_bits & _IS_ENCRYPTED:
+            raise DatasetError(f"{name} in {self.path.name} is encrypted. Unpack the file first.")
+        if entry.compress_type not in READ_IN_PIECES:
+            raise DatasetError(
+                f"{name} in {self.path.name} is packed in a way that is not read. Unpack the file "
+                "first, or pack it with the usual method (deflate)."
+            )
+
+    def _entry(self, name: str) -> zipfile.ZipInfo | None:
+        # Entries are looked up, never written anywhere, so a name that climbs just is not there.
+        plain = str(PurePosixPath(name.replace("\\", "/")))
+        return self._entries.get(plain) or self._entries.get(self._top + plain)
+
+    @cached_property
+    def _entries(self) -> dict[str, zipfile.ZipInfo]:
+        return {
+            entry.filename.replace("\\", "/"): entry
+            for entry in self._file.infolist()
+            if not entry.is_dir() and not entry.filename.startswith("__MACOSX/")
+        }
+
+    @cached_property
+    def _top(self) -> str:
+        """The folder that all entries lie in, with its "/", if the file was made of one."""
+        tops = {top + slash for top, slash, _ in (name.partition("/") for name in self._entries)}
+        return tops.pop() if len(tops) == 1 else ""
 
     @cached_property
     def _file(self) -> zipfile.ZipFile:
@@ -75,46 +137,8 @@ class Zip:
             return zipfile.ZipFile(self.path)
         except _UNREADABLE as error:
             raise DatasetError(
-                f"{self.path.name} is damaged ({error}). Download it again."
+                f"{self.path.name} is damaged ({_reason(error)}). Download it again."
             ) from error
-
-    @cached_property
-    def _top(self) -> str:
-        """The folder that all entries lie in, with its "/", if the zip file was made of one."""
-        names = self._file.namelist()
-        top = names[0].partition("/")[0] + "/" if names else ""
-        return top if top == f"{self.path.stem}/" and all(n.startswith(top) for n in names) else ""
-
-    @cached_property
-    def _lock(self) -> Lock:
-        return Lock()  # one file position is shared
-
-    def read(self, name: str) -> bytes:
-        """The entry's content."""
-        entry = self._entry(name)
-        if entry is None:
-            raise DatasetError(f"{name} is not in {self.path.name}.")
-        try:
-            with self._lock, self._file.open(entry) as file:
-                # What an entry says of its size may be a lie: no more than that is unpacked.
-                content = file.read(MOST_BYTES + 1)
-        except _UNREADABLE as error:
-            raise DatasetError(f"{name} in {self.path.name} is damaged ({error}).") from error
-        if len(content) > MOST_BYTES:
-            raise _too_large(name, entry.file_size)
-        return content
-
-    def has(self, name: str) -> bool:
-        """Whether there is such an entry."""
-        return self._entry(name) is not None
-
-    def _entry(self, name: str) -> zipfile.ZipInfo | None:
-        # Entries are looked up, never written anywhere, so a name that climbs just is not there.
-        return self._entries.get(self._top + name) or self._entries.get(name)
-
-    @cached_property
-    def _entries(self) -> dict[str, zipfile.ZipInfo]:
-        return {entry.filename: entry for entry in self._file.infolist() if not entry.is_dir()}
 
 
 def inside(folder: Path, name: str) -> Path:
@@ -123,10 +147,13 @@ def inside(folder: Path, name: str) -> Path:
     Neither "..", an absolute name nor a link leads out.
     """
     parts = PurePosixPath(name.replace("\\", "/"))
-    if not name or "\0" in name or parts.is_absolute() or ".." in parts.parts:
+    if not name or "\0" in name or parts.is_absolute():
         raise _outside(name)
-    root = folder.resolve()
-    path = (root / parts).resolve()
+    try:
+        root = folder.resolve()
+        path = (root / parts).resolve()
+    except (OSError, RuntimeError) as error:  # links in a circle
+        raise _outside(name) from error
     if not path.is_relative_to(root):
         raise _outside(name)
     return path
@@ -145,6 +172,6 @@ def _too_large(name: str, size: int) -> DatasetError:
     )
 
 
-def _reason(error: OSError | ValueError) -> str:
+def _reason(error: Exception) -> str:
     """Without the path of the server's folder, which an OSError repeats."""
-    return (error.strerror if isinstance(error, OSError) else None) or "it is no file"
+    return (isinstance(error, OSError) and error.strerror) or str(error)

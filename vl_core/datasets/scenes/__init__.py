@@ -21,8 +21,10 @@ from vl_core.datasets.scenes.questions import QUESTION_TYPES, question, suggesti
 from vl_core.datasets.scenes.sources import Source, SourcedQuestion, sourced_question
 from vl_core.datasets.scenes.task_sets import (
     ChoiceItem,
+    QuestionItem,
     SourcedItem,
     choice_items,
+    question_item,
     sourced_items,
 )
 from vl_core.datasets.scenes.texts import Phrase, Question
@@ -46,6 +48,7 @@ __all__ = [
     "Choices",
     "Phrase",
     "Question",
+    "QuestionItem",
     "Scene",
     "SceneObject",
     "Source",
@@ -57,6 +60,7 @@ __all__ = [
     "choices",
     "paraphrased",
     "question",
+    "question_item",
     "scene",
     "sourced_items",
     "sourced_question",

@@ -1,4 +1,4 @@
-"""Write scenes in the file formats of VCR (multiple choice) or WebQA (questions with sources).
+"""Write scenes as VCR (multiple choice), WebQA (questions with sources) or a folder with a table.
 
 Whatever reads those data sets then runs on pictures whose truth is known, and that may be passed
 on freely.
@@ -10,7 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from vl_core.datasets.scenes.layout import TRAINING_SEEDS, UNSEEN_SEEDS
-from vl_core.datasets.scenes.task_sets import choice_items, sourced_items
+from vl_core.datasets.scenes.table_files import write_table
+from vl_core.datasets.scenes.task_sets import choice_items, question_item, sourced_items
 from vl_core.datasets.scenes.vcr_files import write_vcr
 from vl_core.datasets.scenes.webqa_files import write_webqa
 from vl_core.errors import VLError
@@ -44,6 +45,9 @@ def main() -> None:
     try:
         if chosen.format == "vcr":
             write_vcr(chosen.folder, choice_items(seeds, chosen.count), chosen.split, tell)
+        elif chosen.format == "folder":
+            questions = [question_item(seeds, number) for number in range(chosen.count)]
+            write_table(chosen.folder, questions, chosen.split, tell)
         else:
             write_webqa(chosen.folder, sourced_items(seeds, chosen.count), chosen.split, tell)
     except (VLError, OSError) as error:
@@ -57,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("format", choices=("vcr", "webqa"), help="of the files")
+    parser.add_argument("format", choices=("vcr", "webqa", "folder"), help="of the files")
     parser.add_argument("folder", type=Path, help="where they go; it is made if need be")
     parser.add_argument("--count", type=int, default=500, help="of questions (default: 500)")
     parser.add_argument(

@@ -1,4 +1,7 @@
-"""Fixed sets of multiple choice and of questions with sources: the same ones on every machine."""
+"""Fixed sets of questions, of multiple choice and of questions with sources.
+
+They are the same on every machine.
+"""
 
 import random
 from dataclasses import dataclass
@@ -6,10 +9,22 @@ from itertools import islice
 
 from vl_core.datasets.scenes.choices import CHOICE_KINDS, Choices, choices
 from vl_core.datasets.scenes.layout import Scene, scene
+from vl_core.datasets.scenes.questions import QUESTION_TYPES, question
 from vl_core.datasets.scenes.sources import SourcedQuestion, sourced_question
+from vl_core.datasets.scenes.texts import Question
 from vl_core.errors import VLError
 
 _SCENES_OFFERED = 60  # to a question that looks for sources
+_SEEDS_OFFERED = 64  # to a question: of 480, none needed more than 7
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionItem:
+    """A question about the scene of a seed."""
+
+    seed: int
+    scene: Scene
+    asked: Question
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +42,21 @@ class SourcedItem:
 
     number: int
     asked: SourcedQuestion
+
+
+def question_item(seeds: range, number: int) -> QuestionItem:
+    """The question with this number, from 0, of a set in which the types take turns.
+
+    Each has 64 seeds to itself, so that any can be drawn without those before it; the first scene
+    among them that offers the type is taken. Raises VLError if the seeds run out.
+    """
+    question_type = QUESTION_TYPES[number % len(QUESTION_TYPES)]
+    for seed in seeds[number * _SEEDS_OFFERED : (number + 1) * _SEEDS_OFFERED]:
+        one = scene(seed)
+        asked = question(one, question_type, random.Random(f"question {seed}"))
+        if asked:
+            return QuestionItem(seed, one, asked)
+    raise _too_few(seeds, number, number + 1)
 
 
 def choice_items(seeds: range, count: int) -> list[ChoiceItem]:

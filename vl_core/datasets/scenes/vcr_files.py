@@ -18,7 +18,7 @@ from typing import Any
 from vl_core.datasets.scenes.choices import N_CANDIDATES, Words, spoken
 from vl_core.datasets.scenes.layout import Scene
 from vl_core.datasets.scenes.task_sets import ChoiceItem
-from vl_core.datasets.scenes.whole_files import refuse_overwriting, whole_file
+from vl_core.datasets.whole_files import refuse_overwriting, whole_file
 
 JSON = dict[str, Any]
 

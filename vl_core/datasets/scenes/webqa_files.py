@@ -20,7 +20,7 @@ from PIL import Image
 
 from vl_core.datasets.scenes.sources import Source
 from vl_core.datasets.scenes.task_sets import SourcedItem
-from vl_core.datasets.scenes.whole_files import refuse_overwriting, whole_file
+from vl_core.datasets.whole_files import refuse_overwriting, whole_file
 
 JSON = dict[str, Any]
 

@@ -1,0 +1,105 @@
+"""What a trace or a data set holds.
+
+examples:
+  python -m vl_core inspect dog.safetensors
+  python -m vl_core inspect vcr1/val.jsonl --item 3
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vl_core.errors import DatasetError
+from vl_core.trace import Stack, Trace
+
+if TYPE_CHECKING:
+    from vl_core.datasets.items import Dataset, Item
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """A file or a folder, and maybe one of its items."""
+    parser.add_argument("path", type=Path, help="a trace, or a data set")
+    parser.add_argument("--item", type=int, help="of a data set, from 0; from the end as -1")
+
+
+def run(chosen: argparse.Namespace) -> None:
+    """Say it on standard output."""
+    sys.stdout.write(_told(chosen) + "\n")
+
+
+def _told(chosen: argparse.Namespace) -> str:
+    if chosen.path.suffix == ".safetensors":
+        return described(Trace.load(chosen.path))
+    from vl_core import datasets  # noqa: PLC0415 --help must not import what reads them
+
+    data = datasets.open(chosen.path)
+    if chosen.item is None:
+        return _described_set(data)
+    try:
+        return _described_item(data[chosen.item])
+    except IndexError as error:
+        raise DatasetError(f"{data.name}: {error}.") from error
+
+
+def described(trace: Trace) -> str:
+    """Example, prediction, streams, stacks and fidelity of a trace, one a line."""
+    made_by = trace.provenance
+    lines = [
+        ("model", f"{made_by.model_id} ({made_by.family}, {made_by.dtype} on {made_by.device})"),
+        ("text", trace.example.text),
+        ("picture", "none" if trace.example.original_size is None else _size(trace)),
+        ("said", ", ".join(f"{text} {number:.3g}" for text, number in trace.prediction.top)),
+    ]
+    lines += [
+        ("stream", f"{name}: {len(stream.tokens)} tokens, {len(stream.hidden_states)} states")
+        for name, stream in trace.streams.items()
+    ]
+    lines += [
+        ("stack", f"{name}: {stack.n_layers} layers x {stack.n_heads} heads, {_kept(stack)}")
+        for name, stack in trace.stacks.items()
+    ]
+    lines += [("fidelity", f"{name} {value:.2g}") for name, value in made_by.fidelity.items()]
+    return _table(lines)
+
+
+def _size(trace: Trace) -> str:
+    width, height = trace.example.original_size or (0, 0)
+    return f"{width} x {height} pixels"
+
+
+def _kept(stack: Stack) -> str:
+    return "attention kept" if stack.is_kept else "statistics only"
+
+
+def _described_set(data: "Dataset") -> str:
+    lines = [("name", data.name), ("kind", data.kind), ("items", str(len(data)))]
+    lines += [(name, _plain(value)) for name, value in data.metadata.items()]
+    return _table(lines)
+
+
+def _described_item(item: "Item") -> str:
+    lines = [("item", item.name), ("text", item.text)]
+    for name, value in (("category", item.category), ("answer", item.answer)):
+        lines += [(name, value)] if value else []
+    lines += list(item.facts.items())
+    for asked in item.asked:
+        lines.append((asked.name, asked.text))
+        lines += [
+            ("  right" if place in (asked.right or ()) else "", f"{option.name}: {option.title}")
+            for place, option in enumerate(asked.options)
+        ]
+    return _table(lines)
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {_plain(part)}" for name, part in value.items())
+    if isinstance(value, list | tuple):
+        return "; ".join(map(_plain, value))
+    return str(value)
+
+
+def _table(lines: list[tuple[str, str]]) -> str:
+    width = max(len(name) for name, _ in lines)
+    return "\n".join(f"{name:<{width}}  {value}" for name, value in lines)

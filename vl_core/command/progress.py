@@ -1,0 +1,43 @@
+"""One line on the terminal that says what is going on; results go to standard output instead."""
+
+import sys
+import time
+from collections.abc import Collection, Iterator
+from typing import TypeVar
+
+T = TypeVar("T")
+_WIDTH = 100
+_EVERY = 0.2  # seconds between two writings of the line
+
+
+def tell(text: str) -> None:
+    """Write over the line; where no one watches a terminal, nothing is written."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r{text[:_WIDTH]:<{_WIDTH}}")
+        sys.stderr.flush()
+
+
+def done(text: str) -> None:
+    """Write a line that stays."""
+    tell("")
+    sys.stderr.write(f"\r{text}\n" if sys.stderr.isatty() else f"{text}\n")
+
+
+def counted(things: Collection[T], what: str) -> Iterator[T]:
+    """Each thing, while the line says how many are done and about how long the rest takes."""
+    start = told = time.monotonic()
+    for number, thing in enumerate(things):
+        now = time.monotonic()
+        if number == 0 or now - told >= _EVERY:
+            told = now
+            left = (now - start) / number * (len(things) - number) if number else None
+            tell(f"{what} {number + 1} of {len(things)}{_remaining(left)}")
+        yield thing
+    tell("")
+
+
+def _remaining(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    minutes, rest = divmod(round(seconds), 60)
+    return f", {minutes} min {rest:02d} s left" if minutes else f", {rest} s left"
