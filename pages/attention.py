@@ -1,14 +1,16 @@
 """Attention: what any word or image patch looks at, and what looks at it."""
 
+from typing import Any
+
 import streamlit as st
 
 from pages.shared import attention_matrices, frame, neutral_prompt, selection, session, sinks
 from pages.shared.attention_files import asking_positions, offers_position, place, take_away
 from pages.shared.components.linked_view import is_whole, linked_view
+from pages.shared.kept_layers import KeptLayers
 from pages.shared.layout import escaped, heading, how_to_read
 from pages.shared.selection import Selection
 from pages.shared.stack_names import all_called
-from vl_core.trace import Stack, Trace
 
 frame.guard()
 
@@ -50,11 +52,6 @@ NOT_KEPT = (
 )
 
 
-def keep(choice: dict[str, object]) -> None:
-    """Take over what the visitor chose in the linked view, for all pages."""
-    selection.update(**choice)
-
-
 def choose_stack(names: dict[str, str], now: str) -> None:
     """Whose attention, where a model has several kinds of it."""
     if len(names) < 2:
@@ -70,13 +67,22 @@ def choose_stack(names: dict[str, str], now: str) -> None:
     )
 
 
-def draw(trace: Trace, whole: Stack, chosen: Selection) -> None:
+def draw(layers: KeptLayers, chosen: Selection) -> None:
     """The linked view, what can be taken away of it, and the matrices behind it."""
+    if sentence := layers.said(chosen):
+        st.info(escaped(sentence), icon=":material/info:")
+    trace, chosen = layers.trace, layers.within(chosen)
+    whole = trace.stacks[chosen.stack]
     layer = None if chosen.all_layers and is_whole(whole) else chosen.layer
     has_positions = offers_position(whole)
     attention_matrices.say_what_cannot_be(whole)
     shown = sinks.choice(trace, whole)
     stack = shown.stack
+
+    def keep(choice: dict[str, Any]) -> None:
+        """Take over what the visitor chose in the linked view, for all pages."""
+        selection.update(**choice | {"layer": layers.places[choice["layer"]]})
+
     linked_view(
         session.trace_id(), trace.example, stack, chosen, keep, offers_position=has_positions
     )
@@ -87,7 +93,8 @@ def draw(trace: Trace, whole: Stack, chosen: Selection) -> None:
     how_to_read(HOW_TO_READ + PRECISION[is_whole(stack)] + POSITIONS * has_positions)
     where = place(stack, layer, chosen.head)
     if whole.keys.is_image.any():
-        neutral_prompt.draw(trace, whole, layer, chosen.head, where)
+        own = None if layer is None else layers.places[layer]
+        neutral_prompt.draw(layers.whole, layers.stack, own, chosen.head, where)
     st.subheader("All tokens at once", anchor=False)
     attention_matrices.draw(stack, layer, chosen.head, where)
 
@@ -100,7 +107,8 @@ heading(
 trace = session.trace()
 chosen = selection.current()
 choose_stack(all_called(trace), chosen.stack)
-if trace.stacks[chosen.stack].is_kept:
-    draw(trace, trace.stacks[chosen.stack], chosen)
+stack = trace.stacks[chosen.stack]
+if stack.kept_layers:
+    draw(KeptLayers(trace, stack), chosen)
 else:
     st.info(escaped(NOT_KEPT), icon=":material/info:")

@@ -24,6 +24,7 @@ from pages.shared.head_numbers import (
     numbers,
     pattern_numbers,
 )
+from pages.shared.kept_layers import listed
 from pages.shared.layout import downloads, escaped, heading, how_to_read
 from pages.shared.measured import with_columns
 from pages.shared.selection import Selection
@@ -64,8 +65,8 @@ EFFECTS = """\
 # Views that compare with numbers of all tokens: of another picture, of the original tool.
 WITH_SINKS = ("change", "vlinterpret")
 NOT_KEPT = (
-    "What a single head looks at is not shown: the attention of this stack did not fit the memory "
-    "allowed for one analysis. The statistics were measured while the model ran."
+    "What a single head looks at is not shown: the attention of this {part} did not fit the memory "
+    "allowed for one analysis{but}. The statistics were measured while the model ran."
 )
 WIDE = 32  # heads: a map of more takes the width of the page
 
@@ -121,12 +122,12 @@ def draw(stack: Stack, chosen: Selection) -> None:
         )
     with top.cell():
         head_panel.facts(stack, chosen, shown)
-    seen = head_panel.looks_of(stack, chosen) if stack.is_kept else None
+    seen = head_panel.looks_of(stack, chosen) if chosen.layer in stack.kept_layers else None
     with top.cell():
         if seen:
             head_panel.picture(stack, seen)
         else:
-            st.info(NOT_KEPT, icon=":material/info:")
+            st.info(not_kept(stack), icon=":material/info:")
     below = top if is_wide else st.grid(3, min_column_width=280, gap="medium")
     if not is_wide:
         with below.cell(column_span=2 if seen else 3):
@@ -137,6 +138,15 @@ def draw(stack: Stack, chosen: Selection) -> None:
     if is_wide:
         head_list.draw(stack, chosen, shown)
     head_profile.draw(stack, chosen)
+
+
+def not_kept(stack: Stack) -> str:
+    """Why it is not shown what a head looks at, and of which layers it is."""
+    if not stack.kept_layers:
+        return NOT_KEPT.format(part="stack", but="")
+    numbers = [stack.layers[layer] for layer in stack.kept_layers]
+    kept = f"; that of {listed(numbers, stack.n_layers)} did"
+    return NOT_KEPT.format(part="layer", but=kept)
 
 
 def _further_columns(stack: Stack, shown: Numbers) -> dict[str, HeadMap]:

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.shared import about_trace, frame, permalink, requests, session, tour_box
+from pages.shared import about_trace, frame, permalink, pin_bar, requests, session, tour_box
 from pages.shared.components.summary import summary
 from pages.shared.layout import escaped, heading
 from vl_core.checkpoints import EMBEDDED_NAME
@@ -47,6 +47,7 @@ tour_box.offer()
 shown, trace = session.request(), session.trace()
 with st.container(border=True):
     summary(trace, requests.in_its_place(shown) if shown.instead else "")
+pin_bar.draw()
 is_embedded = trace.provenance.model_id == EMBEDDED_NAME
 if is_embedded:
     share = accuracy()

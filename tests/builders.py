@@ -6,6 +6,8 @@ Import what a test needs: `from tests.builders import random_trace`.
 import struct
 import zlib
 from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal
 
 import numpy as np
@@ -290,3 +292,11 @@ def random_two_stream_trace(seed: int = 0) -> Trace:
         Prediction("answer", (("yes", 0.75), ("no", 0.25))),
         random_provenance(),
     )
+
+
+def content_of(trace: Trace) -> bytes:
+    """The bytes of its file."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "trace"
+        trace.save(path)
+        return path.read_bytes()

@@ -123,9 +123,15 @@ def decoder_trace(
         example,
         {name: random_stream(name, table, seed=seed) for name, table in streams.items()},
         {stack.name: stack for stack in stacks},
-        Prediction("text", (("a", 0.5), ("red", 0.9), ("star", 0.8))),
+        Prediction("text", said(), text=" ".join(ANSWER[:-1])),
         random_provenance(),
     )
+
+
+def said() -> tuple[tuple[str, float], ...]:
+    """What each token of the answer adds to it, and its probability."""
+    words = (ANSWER[0], *(f" {word}" for word in ANSWER[1:-1]), ANSWER[-1])
+    return tuple(zip(words, (0.5, 0.9, 0.8, 0.7), strict=True))
 
 
 def example_of(question: str, size: tuple[int, int]) -> TracedExample:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save as safetensors_bytes
 
+import vl_core
 from vl_core.detections import MOST_BYTES, Detections
 from vl_core.errors import ImageError
 
@@ -81,3 +82,12 @@ def test_any_other_number_is_another_digest():
         for boxes in (BOXES, BOXES + 1)
     }
     assert len(digests) == 4
+
+
+def test_they_are_at_hand_with_the_core():
+    """Who asks a model of regions needs no other import."""
+    found = vl_core.Detections(np.ones((2, 7)), np.array([[0, 0, 5, 3], [1, 1, 4, 4]]))
+    example = vl_core.Example(None, "what is this?", detections=found)
+
+    assert example.detections is found
+    assert "Detections" in vl_core.__all__

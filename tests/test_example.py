@@ -2,6 +2,7 @@
 
 import io
 import unicodedata
+from inspect import unwrap
 
 import numpy as np
 import pytest
@@ -161,7 +162,7 @@ def test_parts_are_joined_and_can_be_taken_apart_again():
 @pytest.mark.parametrize("breaks", [(0,), (4,), (5, 5), (3, 1), (9,), (-1,)])
 def test_breaks_leave_no_part_empty(breaks):
     """At the ends, twice at one place, backwards and outside there is none."""
-    with pytest.raises(TextError, match="parted at .* which leaves an empty part"):
+    with pytest.raises(TextError, match=r"parted at .* which leaves an empty part"):
         Example(None, "a bc", breaks=breaks)
 
 
@@ -170,4 +171,4 @@ def test_what_is_judged_needs_a_part_of_its_own():
     with pytest.raises(TextError, match="to be judged as a source"):
         Example(None, "is the star red?", task="source")
     with pytest.raises(TextError, match="there are answer, candidate, source"):
-        _check_parts("is the star red?", (), "guess")
+        unwrap(_check_parts)("is the star red?", (), "guess")  # without the types of the tests

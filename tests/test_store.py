@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.builders import random_picture, random_provenance, random_trace
+from tests.builders import content_of, random_picture, random_provenance, random_trace
 from vl_core import store
 from vl_core.example import Example, Region
 from vl_core.store import TraceStore
@@ -21,7 +21,7 @@ from vl_core.trace import files
 ROOT = Path(__file__).parents[1]
 REGION = Region("star", (1, 2, 9, 8), (7, 11))
 TEXT = "is the star red?"
-SIZE = len(files.encoded(random_trace()))
+SIZE = len(content_of(random_trace()))
 
 
 def names(count):
@@ -99,7 +99,7 @@ def test_what_is_larger_than_the_store_is_not_kept(tmp_path):
     one, other = names(2)
     TraceStore(tmp_path, 10 * SIZE).put(one, random_trace())
     larger = random_trace(layers=9, heads=8)
-    assert len(files.encoded(larger)) > 1.2 * SIZE
+    assert len(content_of(larger)) > 1.2 * SIZE
 
     traces = TraceStore(tmp_path, int(1.1 * SIZE))
     traces.put(other, larger)
@@ -167,7 +167,7 @@ def test_a_disk_that_cannot_be_written_changes_nothing(tmp_path, monkeypatch, ca
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(files, "save_file", full)
     traces.put(one, random_trace(seed=2))
     traces.put(other, random_trace(seed=2))
 

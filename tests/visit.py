@@ -18,6 +18,7 @@ PAGES = ("Overview", "Heads", "Attention", "Hidden states")
 # What stands on each page as soon as it shows something.
 DRAWN = {
     "Overview": ".st-key-summary .answers li",
+    "Data sets": ".st-key-set_items label:has(input)",
     "Heads": '.st-key-head_map .cell[aria-selected="true"]',
     "Attention": '.st-key-linked_view .view[aria-busy="false"] .word',
     "Hidden states": ".st-key-state_map .words button",

@@ -1,6 +1,6 @@
 """What was run, what of it was kept, and how faithfully, as tables for the overview."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from pages.shared.layout import escaped
 from pages.shared.stack_names import called
@@ -11,12 +11,17 @@ FIDELITY = {
     "output_on_off": "Largest difference of any output of the model, capture on against off, in "
     "the outputs' own unit; measured when the model was loaded. Wanted: 0.",
     "weights_vs_eager": "Largest share of a row's attention that capture puts elsewhere than the "
-    "model's own plain attention; measured when the model was loaded. Good: below 1e-5 in single "
-    "precision; a model that exceeds 1e-3 (16 of its last digits in half precision) is refused.",
+    "model's own plain attention, worked out in float32; measured when the model was loaded. Good: "
+    "below 1e-5; a model that exceeds 1e-3 is refused.",
     "row_reconstruction": "Kept weights times values against each layer's own attention output, on "
     "sampled rows of this run, relative to its size. Good: below 2e-3, what half precision rounds "
-    "off the queries and keys that are kept.",
+    "off the queries and keys that are kept; 3e-3 where the model itself runs in bfloat16.",
 }
+
+NOT_MEASURED = (
+    "**Is what was kept what the model did?** Not measured: that takes the model itself, and these "
+    "tensors came without it."
+)
 
 
 def parts_sentence(trace: Trace) -> str:
@@ -59,7 +64,13 @@ def _of_stack(stack: Stack) -> tuple[str, str]:
 
 
 def no_claim(provenance: Provenance) -> str:
-    """What is said of a model that was brought along."""
+    """What is said of a model that was brought along, or of tensors alone."""
+    if not provenance.family:
+        return escaped(
+            f"{provenance.model_id}: attention and hidden states that a model left elsewhere. No "
+            "model ran here, so nothing could be checked against what it did; the statistics of "
+            "the heads were computed here, from the weights that were brought."
+        )
     return escaped(
         f"{provenance.model_id}, read as a model of the family {provenance.family}. What it is "
         "good for is for its own model card to say; here is what was run, what was kept of it, and "
@@ -69,28 +80,26 @@ def no_claim(provenance: Provenance) -> str:
 
 def provenance_table(provenance: Provenance) -> str:
     """Model, weights, number format and libraries."""
-    is_local = provenance.revision == "local"
+    is_local, device = provenance.revision == "local", provenance.device
     rows = {
         "Model": provenance.model_id,
-        **({} if is_local else {"Revision": provenance.revision}),
+        "Revision": "" if is_local else provenance.revision,
         "Weights (SHA-256)": provenance.weights_hash[:16],
-        "Number format": f"{provenance.dtype} on {provenance.device}",
+        "Number format": f"{provenance.dtype} on {device}" if device else provenance.dtype,
         **provenance.versions,
     }
-    return _table(("Where this comes from", ""), _pairs(rows))
+    return _table(("Where this comes from", ""), [pair for pair in rows.items() if all(pair)])
 
 
 def fidelity_table(provenance: Provenance) -> str:
     """Every figure of fidelity with what it compares and what is good."""
+    if not provenance.fidelity:
+        return NOT_MEASURED
     rows = [
         (name.replace("_", " "), f"{value:.1g}", FIDELITY.get(name, ""))
         for name, value in provenance.fidelity.items()
     ]
     return _table(("Is what was kept what the model did?", "", "0 is perfect"), rows)
-
-
-def _pairs(rows: Mapping[str, str]) -> list[tuple[str, str]]:
-    return list(rows.items())
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -22,6 +22,10 @@ FAILED = "It failed on our side; the server's log says why."
 _turn = threading.Lock()
 
 
+class _StoppedError(VLError):
+    """Nobody wants the result of this work any longer."""
+
+
 class Job(Generic[T]):
     """One piece of work on its way: share done, what it is doing, in the end result or problem."""
 
@@ -38,10 +42,29 @@ class Job(Generic[T]):
         self.result: T | None = None
         self.problem: str | None = None
         self.is_done = False
+        self._farewell: str | None = None
         self.started = time.monotonic()
         self._report(None, WAITING)
         self.thread = threading.Thread(target=self._run, name="background-job", daemon=True)
         self.thread.start()
+
+    def stop(self, sentence: str) -> None:
+        """Let it end where it next reports how far it is, with this sentence as its problem.
+
+        Work that reports no more ends as it would have.
+        """
+        if not self.is_done:
+            self._farewell = sentence
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether it was told to stop and has not yet."""
+        return self._farewell is not None and not self.is_done
+
+    @property
+    def was_stopped(self) -> bool:
+        """Whether it has ended without a result after it was told to."""
+        return self.problem is not None and self._farewell is not None
 
     @property
     def seconds(self) -> int:
@@ -49,6 +72,8 @@ class Job(Generic[T]):
         return int(time.monotonic() - self.started)
 
     def _report(self, share: float | None, sentence: str) -> None:
+        if self._farewell is not None:
+            raise _StoppedError(self._farewell)
         self.share = None if share is None else min(1.0, max(0.0, share))
         self.sentence = sentence
 

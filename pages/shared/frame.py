@@ -9,7 +9,17 @@ import logging
 
 import streamlit as st
 
-from pages.shared import in_place, models, permalink, session, sidebar, tour_box
+from pages.shared import (
+    browsing,
+    in_place,
+    models,
+    permalink,
+    session,
+    set_bar,
+    sets,
+    sidebar,
+    tour_box,
+)
 from pages.shared.layout import escaped
 from vl_core.checkpoints import EMBEDDED_NAME
 from vl_core.errors import VLError
@@ -17,9 +27,11 @@ from vl_core.errors import VLError
 LOG = logging.getLogger(__name__)
 PAGES = [
     ("pages/overview.py", "Overview", "home"),
+    ("pages/data_sets.py", "Data sets", "dataset"),
     ("pages/heads.py", "Heads", "grid_on"),
     ("pages/attention.py", "Attention", "center_focus_strong"),
     ("pages/hidden_states.py", "Hidden states", "scatter_plot"),
+    ("pages/compare.py", "Compare", "compare_arrows"),
 ]
 
 
@@ -51,16 +63,19 @@ def guard() -> None:
 def _draw(page: "st.Page") -> None:
     try:
         session.add_own_modules()
-        permalink.follow(next(file for file, title, _ in PAGES if title == page.title))
+        file = next(file for file, title, _ in PAGES if title == page.title)
+        permalink.follow(file)
         sidebar.draw()
         session.analyse_if_asked()
         permalink.settle()
         _show_problem()
         tour_box.draw()
         _note_foreign_picture()
+        if file != browsing.PAGE:
+            set_bar.draw()
         in_place.note()
         page.run()
-        permalink.write()
+        permalink.write(file)
     except VLError as error:
         _say(str(error))
     except Exception:  # whatever happens, a visitor sees a sentence and no traceback
@@ -76,7 +91,10 @@ def _show_problem() -> None:
 
 def _note_foreign_picture() -> None:
     shown = session.request()
-    if shown.source == "upload" and shown.model == EMBEDDED_NAME:
+    is_foreign = shown.source == "upload" or (
+        shown.source == "set" and not sets.is_of_scenes(shown.name)
+    )
+    if is_foreign and shown.model == EMBEDDED_NAME:
         st.info(
             "The embedded model knows generated scenes only: on other pictures its answers mean "
             "nothing. The views still show what it really did.",

@@ -39,6 +39,10 @@ FOLLOWS = {
 }
 NO_MEANS = "What takes a head's place, its mean, has not been measured for this model's weights."
 OTHER_STACK = "Heads were taken out of another part of this model; here there is no effect to show."
+NO_ANSWER = (
+    "A candidate or a source is judged here, and no answer is given whose probability a head could "
+    "change. Ask a question of your own about the picture to see the effects on its answer."
+)
 NO_TYPE = (
     "It is known for the questions that the scenes' generator asks, each of one of twelve types. "
     "Choose one of the suggested questions in the sidebar, or the effect on this question alone."
@@ -93,6 +97,8 @@ def _fits(values: HeadMap, stack: Stack) -> bool:
 
 
 def _on_question(stack: Stack) -> Measured:
+    if session.trace().example.task != "answer":
+        return _missing(THIS_QUESTION, stack, NO_ANSWER)
     if not session.HEAD_MEANS.is_file():
         return _missing(THIS_QUESTION, stack, NO_MEANS)
     try:

@@ -46,7 +46,7 @@ def draw(stack: Stack, chosen: Selection, shown: Numbers) -> None:
         column_config={
             **{name: st.column_config.NumberColumn(width=NARROW) for name in COUNTS},
             "value": st.column_config.NumberColumn(
-                format=_format(shown.in_own_unit), help=f"In {shown.own_unit}"
+                format=number_format(shown.in_own_unit), help=f"In {shown.own_unit}"
             ),
             "z": st.column_config.NumberColumn("z-score", format="%.2f", width=NARROW),
         },
@@ -77,7 +77,7 @@ def _table(stack: Stack, shown: Numbers, order: np.ndarray) -> pd.DataFrame:
     return table.replace({"rank": {0: pd.NA}})
 
 
-def _format(values: HeadMap) -> str:
+def number_format(values: HeadMap) -> str:
     """As many decimals as show four digits of the greatest value."""
     greatest = np.nanmax(np.abs(values), initial=0)
     decimals = 3 - int(np.floor(np.log10(greatest))) if greatest > 0 else 3

@@ -8,7 +8,7 @@ from pages.shared.selection import Selection
 from vl_core import head_stats
 from vl_core.arrays import HeadMap
 from vl_core.head_stats import HeadStatistic
-from vl_core.head_stats.meaning import why_missing, why_zero
+from vl_core.head_stats.meaning import answer_as_text, why_missing, why_zero
 from vl_core.head_stats.passes import stored_key
 from vl_core.trace import Stack
 
@@ -22,7 +22,7 @@ def statistic(stack: Stack, chosen: Selection) -> Measured:
         one.name,
         one.unit,
         values,
-        _definition(one),
+        _definition(one, stack),
         "" if has_value else why_missing(one, stack),
         caution=forbidden(one, stack) if has_value else "",
     )
@@ -47,9 +47,9 @@ def change(stack: Stack, chosen: Selection) -> Measured:
         f"{one.name}, change",
         f"{one.unit}, own picture − {'blank' if shown.instead == requests.BLANK else 'other'}",
         own - now,
-        f"{one.definition} Shown is its value on the picture itself minus that on {what}, with "
-        "the same question. Heads near 0 did the same whatever was in the picture. "
-        f"In {one.unit}.",
+        f"{' '.join(_sentences(one, stack))} Shown is its value on the picture itself minus that "
+        f"on {what}, with the same question. Heads near 0 did the same whatever was in the "
+        f"picture. In {one.unit}.",
         f"It has no value on {what}, or none on the picture itself.",
         limit=0.0,
         notes=Notes(("{0} own, {1} in its place",), numbers=(own, now)),
@@ -72,14 +72,19 @@ def _chosen_statistic(chosen: Selection) -> HeadStatistic:
     return known.get(chosen.statistic, head_stats.TEXT_TO_IMAGE_MASS)
 
 
-def _definition(one: HeadStatistic) -> str:
+def _definition(one: HeadStatistic, stack: Stack) -> str:
     """The exact definition, with unit, range and source."""
-    parts = [one.definition, f"In {one.unit}{_range(one)}."]
+    parts = [*_sentences(one, stack), f"In {one.unit}{_range(one)}."]
     if one.flow_name:
         parts.append(f"VL-InterpreT's menu called this direction “{one.flow_name}”.")
     if one.source:
         parts.append(f"Source: {one.source}.")
     return " ".join(parts)
+
+
+def _sentences(one: HeadStatistic, stack: Stack) -> list[str]:
+    """What is measured, and what of it is of the model's own answer."""
+    return [sentence for sentence in (one.definition, answer_as_text(one, stack)) if sentence]
 
 
 def _range(one: HeadStatistic) -> str:

@@ -1,11 +1,11 @@
 """What an analysis will keep, told before it runs."""
 
-from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from pages.shared import session, settings
+from pages.shared.kept_layers import listed
 from pages.shared.layout import escaped
 from pages.shared.requests import Request, Upload
 from vl_core.checkpoints import EMBEDDED_NAME, readable
@@ -20,7 +20,8 @@ def tell(asked: Request, upload: Upload | None) -> None:
 
     Nothing of the embedded model, whose analyses are small.
     """
-    if asked.model == EMBEDDED_NAME or not asked.question.strip():
+    is_empty = not asked.question.strip() and asked.source != "set"  # those bring their own text
+    if asked.model == EMBEDDED_NAME or is_empty:
         return
     try:
         estimate, budget = session.estimate(asked, upload), settings.trace_bytes()
@@ -34,20 +35,27 @@ def tell(asked: Request, upload: Upload | None) -> None:
 
 def said(estimate: "Estimate", plan: "Plan", budget: int) -> str:
     """What is kept of how much."""
-    attention = _missing(estimate.stacks, plan.stacks)
-    states = _missing(estimate.streams, plan.streams)
+    attention = _stacks_missing(estimate, plan)
+    states = [f"“{name}”" for name in estimate.streams if name not in plan.streams]
     if not attention and not states:
-        return f"Keeps about {readable(estimate.total)} of memory, a generated answer not counted."
+        return f"Keeps up to {readable(estimate.total)} of memory, a generated answer not counted."
     missing = " and ".join(
         f"the {what} of {', '.join(names)}"
         for what, names in (("attention", attention), ("hidden states", states))
         if names
     )
     return (
-        f"All of it would keep about {readable(estimate.total)}; {readable(budget)} are allowed "
+        f"All of it would keep up to {readable(estimate.total)}; {readable(budget)} are allowed "
         f"for one analysis. Not kept: {missing}. All heads are measured nevertheless."
     )
 
 
-def _missing(wanted: Iterable[str], kept: Collection[str]) -> list[str]:
-    return [f"“{name}”" for name in wanted if name not in kept]
+def _stacks_missing(estimate: "Estimate", plan: "Plan") -> list[str]:
+    """The stacks of which not all layers are kept, with those that are."""
+    missing = []
+    for name, layers in estimate.stacks.items():
+        kept = plan.stacks[name]
+        if len(kept) < len(layers):
+            but = f" (but for {listed(kept, len(layers))})" if kept else ""
+            missing.append(f"“{name}”{but}")
+    return missing

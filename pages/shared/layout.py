@@ -51,16 +51,27 @@ def percent(share: float) -> str:
 
 def said_about_example() -> str:
     """What is on show, for whatever leaves the page: the picture, the question and the model."""
-    shown = session.request()
-    pictures = {"scene": f"scene {shown.name}", "upload": "an uploaded picture"}
+    return said_about(session.request(), session.trace().example.text)
+
+
+def said_about(shown: requests.Request, text: str) -> str:
+    """An example in a line: the picture, the text as the model read it, and the model."""
+    model = shown.model if shown.model == requests.OWN_TENSORS else f"{shown.model} model"
+    return f"{picture_called(shown)} · {text} · {model}"
+
+
+def picture_called(shown: requests.Request) -> str:
+    """What an example's picture is called within a sentence, and what stands in its place."""
+    pictures = {
+        "scene": f"scene {shown.name}",
+        "upload": "an uploaded picture",
+        "set": f"{shown.name}, item {shown.place.item + 1}",
+    }
     if shown.source == "gallery":
         title = requests.gallery_entry(shown.name).title
         pictures["gallery"] = title[0].lower() + title[1:]
     picture = pictures[shown.source]
-    if shown.instead:
-        picture += f" (in its place: {requests.in_its_place(shown)})"
-    text = session.trace().example.text
-    return " · ".join([picture, text, f"{shown.model} model"])
+    return f"{picture} (in its place: {requests.in_its_place(shown)})" if shown.instead else picture
 
 
 def downloads(

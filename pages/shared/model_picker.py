@@ -16,6 +16,7 @@ ANY = (
     "instance: type its name at Hugging Face, owner/name."
 )
 FOLDERS = " The folder of a checkpoint on the server will do as well."
+ENDING = "It stops as soon as what is being done right now has been done."
 MEANWHILE = "It is loaded for everybody. What is on show stays, and other models can be asked."
 
 
@@ -77,7 +78,17 @@ def _offer_to_load(name: str) -> None:
     job = models.loading(name)
     if job is not None and job.problem is None:
         progress(job)
-        st.caption(MEANWHILE)
+        st.caption(ENDING if job.is_stopping else MEANWHILE)
+        st.button(
+            "Stop",
+            icon=":material/stop_circle:",
+            key="stop_model",
+            on_click=models.stop,
+            args=(name,),
+            disabled=job.is_stopping,
+            help="Loads it no further, for everybody who waits for it.",
+            width="stretch",
+        )
         return
     try:
         settings.check_offered(name)
@@ -85,7 +96,9 @@ def _offer_to_load(name: str) -> None:
     except VLError as error:
         st.error(escaped(str(error)), icon=":material/error:")
         return
-    if job is not None:
+    if job is not None and job.was_stopped:
+        st.info(escaped(job.problem), icon=":material/stop_circle:")
+    elif job is not None:
         st.error(escaped(job.problem), icon=":material/error:")
     st.button(
         "Load the model" if job is None else "Try again",

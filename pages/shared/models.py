@@ -11,8 +11,8 @@ import threading
 import time
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -35,6 +35,10 @@ PATIENCE = 120  # seconds for runs to end of a model that goes
 WAITING = "Waiting until another model is loaded"
 LEAVING = "Waiting for the last run of a model that makes room"
 READING = "Loading the weights and checking what is captured"
+STOPPED = "Loading {} was stopped. Files that came whole are kept: load it again to fetch the rest."
+
+# Before the client of Hugging Face comes: its other way to fetch files, Xet, cannot be stopped.
+os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
 
 
 def model(name: str) -> "Model":
@@ -95,6 +99,13 @@ def load(name: str) -> None:
         _forget(jobs)
 
 
+def stop(name: str) -> None:
+    """Let the loading of this model end, for all who wait for it: it is fetched no further."""
+    with _guard():
+        if name in _jobs():
+            _jobs()[name].stop(STOPPED.format(name))
+
+
 def loading(name: str) -> Job[None] | None:
     """The work of loading this model, on its way or failed; None if there is none to tell of."""
     job = _jobs().get(name)
@@ -118,17 +129,38 @@ def _load(name: str, on_the_way: int, report: Report) -> None:
             "Try again when one of them has come."
         )
     checkpoint = _found(name, lambda words, share: report(share, words))
-    report(None, WAITING)
-    with _reading():
+    with _turn(report):
         try:
             _make_room(checkpoint, report)
-            report(None, READING)
-            _shelf().put(name, _read(checkpoint, settings.precision()))
+            _read_for(name, checkpoint, report)
         except VLError as error:
             # Visitors know the model by its name; where it lies is the owner's business.
             raise ModelError(str(error).replace(str(checkpoint.path), name)) from error
         finally:
             _settle()
+
+
+def _read_for(name: str, checkpoint: Checkpoint, report: Report) -> None:
+    """Read a model and keep it, unless nobody wants it any longer once it is there."""
+    report(None, READING)
+    found = _read(checkpoint, settings.precision())
+    try:
+        report(None, READING)
+        _shelf().put(name, found)
+    finally:
+        del found  # what stops this would hold it with the whole stack
+
+
+@contextmanager
+def _turn(report: Report) -> Iterator[None]:
+    """The only block in which weights are read; waiting for it can be stopped."""
+    report(None, WAITING)
+    while not _reading().acquire(timeout=0.25):
+        report(None, WAITING)
+    try:
+        yield
+    finally:
+        _reading().release()
 
 
 def _found(name: str, tell: checkpoints.Tell) -> Checkpoint:

@@ -5,17 +5,21 @@ followed when a visit begins and when the visitor goes back or forward; otherwis
 and the address follows.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from urllib.parse import parse_qsl, urlencode
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from pages.shared import models, requests, selection, session, settings, tour
+from pages.shared import browsing, models, pinned, requests, selection, session, settings, tour
 from pages.shared.requests import Request
+from pages.shared.sets import Place
 from vl_core.checkpoints import EMBEDDED_NAME
-from vl_core.errors import ModelError, VLError
+from vl_core.errors import DatasetError, ModelError, VLError
 
-SOURCES = {"example": "gallery", "scene": "scene", "image": "upload"}
+SOURCES = {"example": "gallery", "scene": "scene", "image": "upload", "set": "set"}
+PLACE = ("item", "asked", "option")  # of an example of a data set
 WORDS = ("stack", "statistic", "view", "direction", "projection", "fit")
 RARE_WORDS = ("position", "picture_view")
 MOST_TOKENS = 20_000  # a link must not make the server count for ever
@@ -51,8 +55,11 @@ def follow(page: str) -> None:
     stop = tour.passed(named, page) if is_back else named
     tour.join(stop)
     is_bare = stop is not None and (len(address) == 1 or stop != named)
+    if page == browsing.PAGE:
+        browsing.follow(address)
     try:
-        wanted = tour.step(stop).request if is_bare else _request(_model())
+        wanted = tour.step(stop).request if is_bare else _request(address)
+        _pin(address, is_back=is_back)
     except VLError as error:
         session.complain(str(error))
         st.session_state["link"] = Link(None, {}, on_show, is_refused=True)
@@ -63,6 +70,16 @@ def follow(page: str) -> None:
     if wanted not in {None, on_show}:
         session.ask(wanted)
         st.session_state["fill_in"] = wanted
+
+
+def _pin(address: Mapping[str, str], *, is_back: bool) -> None:
+    """Pin what the address names for comparison; who goes back to before it was pinned, unpins."""
+    if "with" in address:
+        wanted = _request(dict(parse_qsl(address["with"])))
+        if wanted is not None and wanted != pinned.current():
+            pinned.pin(wanted, session.kept_upload())
+    elif is_back:
+        pinned.unpin()
 
 
 def _is_going_back() -> bool:
@@ -80,13 +97,16 @@ def settle() -> None:
         del st.session_state["link"]
 
 
-def write() -> None:
-    """Put what is on show into the address, unless a link there still waits to be met."""
+def write(page: str) -> None:
+    """Put what is on show into the address, unless a link there still waits to be met.
+
+    page: the file of the page that was drawn; the one of data sets has something more to name.
+    """
     link = st.session_state.get("link")
     if link and link.on_show == session.request():
         return
     st.session_state.pop("link", None)
-    wanted = parameters()
+    wanted = parameters() | (browsing.parameters() if page == browsing.PAGE else {})
     st.session_state["address"] = wanted
     if dict(st.query_params) != wanted:
         st.query_params.from_dict(wanted)
@@ -94,13 +114,24 @@ def write() -> None:
 
 def parameters() -> dict[str, str]:
     """What names the page's content in an address: model, picture, question and selection."""
-    shown = session.request()
-    name = next(name for name, source in SOURCES.items() if source == shown.source)
-    what = {"model": shown.model, name: shown.name, "question": shown.question}
-    what |= {part: getattr(shown, part) for part in ("instead", "regions") if getattr(shown, part)}
+    what = _named(session.request())
+    if (one := pinned.current()) is not None:
+        what["with"] = urlencode(_named(one))
     if (stop := tour.number()) is not None:
         what["tour"] = str(stop)
     return what | _numbered(selection.current())
+
+
+def _named(shown: Request) -> dict[str, str]:
+    """What names a picture, its question and the model that is asked."""
+    name = next(name for name, source in SOURCES.items() if source == shown.source)
+    what = {"model": shown.model, name: shown.name}
+    if shown.source == "set":
+        what |= {part: str(getattr(shown.place, part) + 1) for part in PLACE}
+    if shown.question:
+        what["question"] = shown.question
+    others = {part: getattr(shown, part) for part in ("instead", "regions")}
+    return what | {part: value for part, value in others.items() if value}
 
 
 def _numbered(chosen: selection.Selection) -> dict[str, str]:
@@ -132,29 +163,44 @@ def _listed(tokens: tuple[int, ...]) -> str:
     )
 
 
-def _request(model: str) -> Request | None:
-    parameters = st.query_params
+def _request(parameters: Mapping[str, str]) -> Request | None:
+    model = _model(parameters)
     for name, source in SOURCES.items():
         if name in parameters:
             question = parameters.get("question", "")
             regions = parameters.get("regions", "") if source == "upload" else ""
             wanted = Request(model, source, parameters[name], question, regions=regions)
-            return _with_instead(wanted if question else _with_first_question(wanted))
+            if source == "set":
+                wanted = replace(wanted, place=_place(parameters))
+            wanted = wanted if question else _with_first_question(wanted)
+            return _with_instead(wanted, parameters)
     # A link that names no picture is about the one on show.
-    return _with_instead(session.request()) if "instead" in parameters else None
+    return _with_instead(session.request(), parameters) if "instead" in parameters else None
 
 
-def _with_instead(wanted: Request) -> Request:
-    instead = st.query_params.get("instead", "")
+def _place(parameters: Mapping[str, str]) -> Place:
+    """Which example of a set the address names: the first of what it does not say."""
+    numbers = {part: requests.number(parameters.get(part, "1")) for part in PLACE}
+    for part, number in numbers.items():
+        if not number:
+            raise DatasetError(
+                f"The link names the {part} {parameters[part][:20]!r} of a data set; whole "
+                "numbers from 1 are wanted. Choose an item on the page Data sets."
+            )
+    return Place(**{part: (number or 1) - 1 for part, number in numbers.items()})
+
+
+def _with_instead(wanted: Request, parameters: Mapping[str, str]) -> Request:
+    instead = parameters.get("instead", "")
     is_itself = (wanted.source, wanted.name) == ("gallery", instead)
     return replace(wanted, instead="" if is_itself else instead)
 
 
-def _model() -> str:
+def _model(parameters: Mapping[str, str]) -> str:
     # A link must never make the server open a path or fetch a model: one that is not loaded is
     # only put into the sidebar's field, and the link waits until the visitor has loaded it.
-    name = st.query_params.get("model", EMBEDDED_NAME)
-    if models.is_ready(name):
+    name = parameters.get("model", EMBEDDED_NAME)
+    if name == requests.OWN_TENSORS or models.is_ready(name):
         return name
     try:
         settings.check_offered(name)
@@ -166,7 +212,7 @@ def _model() -> str:
 
 
 def _with_first_question(wanted: Request) -> Request:
-    if wanted.is_private:
+    if wanted.source not in ("gallery", "scene"):
         return wanted
     first = requests.known_questions(wanted)[0]
     return replace(wanted, question=first.text)

@@ -7,13 +7,17 @@ from typing import Literal
 
 from PIL import Image
 
+from pages.shared import sets
+from pages.shared.sets import FIRST, Place
 from vl_core.checkpoints import EMBEDDED_NAME
-from vl_core.datasets import gallery, scenes
+from vl_core.datasets import HoldsTraces, gallery, scenes
 from vl_core.detections import Detections
-from vl_core.errors import ImageError, TextError
+from vl_core.errors import DatasetError, ImageError, ModelError, TextError
 from vl_core.example import Example
+from vl_core.trace import Trace
 
-Source = Literal["gallery", "scene", "upload"]
+Source = Literal["gallery", "scene", "upload", "set"]
+OWN_TENSORS = "own tensors"  # in place of a model: what a data set holds of one that ran elsewhere
 DISPLAY_SIDE = 512  # pixels of a scene on screen; the model sees 128
 SUGGESTIONS = 6
 BLANK = "blank"
@@ -25,10 +29,12 @@ MIDDLE_GRAY = (128, 128, 128)  # for other models, each of which has a mean of i
 class Request:
     """A model, a picture and a question.
 
-    name: the gallery entry's name, the scene's seed, or the SHA-256 of an uploaded file.
-    instead: what the model is shown in place of that picture: BLANK, the name of a gallery entry,
-    or nothing for the picture itself. regions: the SHA-256 of an uploaded file with a detector's
-    regions, for models that read these and no pixels.
+    model: its name, or OWN_TENSORS for what a data set holds. name: the gallery entry's name, the
+    scene's seed, the SHA-256 of an uploaded file, or the name of a data set. question: of an
+    example of a set it is empty where that is asked what the set asks. instead: what the model is
+    shown in place of that picture: BLANK, the name of a gallery entry, or nothing for the picture
+    itself. regions: the SHA-256 of an uploaded file with a detector's regions, for models that read
+    these and no pixels. place: of an example of a set.
     """
 
     model: str
@@ -37,6 +43,7 @@ class Request:
     question: str
     instead: str = ""
     regions: str = ""
+    place: Place = FIRST
 
     @property
     def is_private(self) -> bool:
@@ -67,7 +74,7 @@ def example(request: Request, upload: Upload | None) -> Example:
     """The picture and text of a request, with what is shown in the picture's place.
 
     Raises ImageError if its upload is missing or cannot be read, TextError for a scene or a gallery
-    entry that does not exist.
+    entry that does not exist, DatasetError for what no data set of this server has or can read.
     """
     own = _own_example(request, upload)
     return _replaced(own, request) if request.instead else own
@@ -88,11 +95,43 @@ def _replaced(own: Example, request: Request) -> Example:
 def _own_example(request: Request, upload: Upload | None) -> Example:
     if request.source == "upload":
         return _uploaded(request, upload)
+    if request.source == "set":
+        return _of_set(request)
     scene = drawn_scene(request)
     for question in known_questions(request):
         if question.text == request.question:
             return scenes.as_example(scene, question)
     return Example(scene.render(DISPLAY_SIDE), request.question)
+
+
+def _of_set(request: Request) -> Example:
+    """As the set has it, or its picture and regions with a question of the visitor's own."""
+    found = sets.option(request.name, request.place).example()
+    if not request.question:
+        return found
+    # An object that the set's own text names twice is there twice.
+    regions = {replace(one, span=None, is_asked=False): None for one in found.regions}
+    return Example(found.image, request.question, tuple(regions))
+
+
+def held_trace(request: Request) -> Trace:
+    """What a data set holds of the model that ran on its item.
+
+    Raises ModelError where something else is asked than what that model was asked, and
+    DatasetError for what the set does not hold or cannot read.
+    """
+    data = sets.opened(request.name) if request.source == "set" else None
+    if not isinstance(data, HoldsTraces):
+        raise DatasetError(
+            f"“{request.name}” holds no tensors of a model. Choose a model in the sidebar."
+        )
+    if request.question or request.instead:
+        raise ModelError(
+            "These are the tensors of a model that is not here, so nothing else can be asked of "
+            "it. Choose a model in the sidebar and press Analyse to ask that one."
+        )
+    sets.item(request.name, request.place.item)
+    return data.trace(request.place.item)
 
 
 def _uploaded(request: Request, upload: Upload | None) -> Example:
@@ -136,7 +175,7 @@ def known_questions(request: Request) -> list[scenes.Question]:
 
 def question_type(request: Request) -> str | None:
     """The type of a question that the generator asks about this scene, else None."""
-    if request.source == "upload":
+    if request.source not in ("gallery", "scene"):
         return None
     types = {question.text: question.type for question in known_questions(request)}
     return types.get(request.question)

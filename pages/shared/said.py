@@ -1,16 +1,16 @@
 """What a model said, in words: a probability is only called so where it is one."""
 
-import re
-from collections.abc import Sequence
-
 from pages.shared.layout import percent
 from vl_core.trace import Prediction
 
-SIGN = re.compile(r"<\|?[^<>\s]+\|?>|\[[A-Z_]+\]")  # tokens that are no part of an answer
+NOT_TOLD = "not told"  # what a model said that ran elsewhere
+NOTHING = "nothing"  # what a model said whose text has no character that can be seen
 
 
 def answer(prediction: Prediction) -> tuple[str, str]:
     """The answer, and its probability for reading; that is empty where the model gives none."""
+    if prediction.kind == "told":
+        return (prediction.top[0][0] if prediction.top else NOT_TOLD), ""
     text, number = prediction.top[0]
     if prediction.kind == "similarity":
         return f"cosine {cosine(number)}", ""
@@ -22,15 +22,8 @@ def answer(prediction: Prediction) -> tuple[str, str]:
 
 
 def generated(prediction: Prediction) -> str:
-    """The generated tokens as one text."""
-    words = [word for word, _ in prediction.top if not SIGN.fullmatch(word.strip())]
-    return joined(words) or "nothing"
-
-
-def joined(words: Sequence[str]) -> str:
-    """Tokens put together; where none of them brings a blank with it, with blanks between."""
-    bring_blanks = any(word != word.strip() for word in words)
-    return ("" if bring_blanks else " ").join(words).strip()
+    """The generated text, or in a word that there is none."""
+    return (prediction.text or "").strip() or NOTHING
 
 
 def score(value: float) -> str:

@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass, replace
 
-import numpy as np
 import streamlit as st
 
 from pages.shared import head_effects, session
 from vl_core import head_stats
 from vl_core.head_stats import HeadStatistic
 from vl_core.head_stats.meaning import telling_statistic, why_undefined
-from vl_core.trace import Stack, Trace
+from vl_core.linked_view.telling import telling_head, telling_stack, telling_tokens
+from vl_core.trace import Trace
 
 DIRECTIONS = ("looks_at", "looked_at_by")
 POSITIONS = ("predicts", "reads")
@@ -17,6 +17,7 @@ VIEWS = ("raw", "z", "change", "vlinterpret")
 PROJECTIONS = ("pca", "umap", "tsne")
 FITS = ("joint", "layers")
 TOKENS = ("tokens", "keys")
+STAYING = ("stack", "statistic", "layer", "all_layers", "head", "state")
 OF_A_STACK = ("layer", "all_layers", "head", "state", *TOKENS)
 
 
@@ -89,57 +90,30 @@ def forget_tokens() -> None:
     st.session_state["selection"] = {k: v for k, v in kept.items() if k not in TOKENS}
 
 
+def stay(n_characters: int) -> None:
+    """Keep what is selected for another text of the same model.
+
+    Of the pinned tokens stay words among the first `n_characters` of the text on show, which the
+    other one begins with; all others would be pinned to something else there.
+    """
+    chosen = current()
+    spans = session.trace().stacks[chosen.stack].queries.spans
+    kept = tuple(one for one in chosen.tokens if 0 <= spans[one, 0] < spans[one, 1] <= n_characters)
+    forget_tokens()
+    update(**{field: getattr(chosen, field) for field in STAYING})
+    if kept:
+        update(tokens=kept)
+
+
 def _default(trace: Trace, stack_name: object = None) -> Selection:
     """What tells most of a stack, of the one that tells most unless told otherwise."""
     # What tells most is told by the picture itself, whatever is in its place.
     own = session.trace_with_own_picture() if session.request().instead else trace
-    name = str(stack_name) if stack_name in own.stacks else _telling_stack(own)
+    name = str(stack_name) if stack_name in own.stacks else telling_stack(own)
     stack = own.stacks[name]
-    layer, head = _telling_head(stack)
+    layer, head = telling_head(stack)
     statistic = telling_statistic(stack).key
     return Selection(name, statistic, layer=layer, head=head, tokens=telling_tokens(stack))
-
-
-def _telling_stack(trace: Trace) -> str:
-    """The first stack in which words can look at the picture, else the first."""
-    found = [
-        name
-        for name, stack in trace.stacks.items()
-        if stack.queries.is_text.any() and stack.keys.is_image.any()
-    ]
-    return next(iter([*found, *trace.stacks]))
-
-
-def _telling_head(stack: Stack) -> tuple[int, int]:
-    """The head that grounds words best where boxes are known, else the one that tells most."""
-    found = (highest_head(stack, key) for key in ("grounding", telling_statistic(stack).key))
-    return next(filter(None, found), (0, 0))
-
-
-def highest_head(stack: Stack, statistic: str) -> tuple[int, int] | None:
-    """Layer and head in which a stored statistic is highest; None where it has no value."""
-    values = stack.head_stats.get(statistic)
-    if values is None or not np.isfinite(values).any():
-        return None
-    layer, head = np.unravel_index(np.nanargmax(values), values.shape)
-    return int(layer), int(head)
-
-
-def telling_tokens(stack: Stack) -> tuple[int, ...]:
-    """The last word that names a region, else the last word: nouns come last.
-
-    Where there are no words it is the patch in the middle, or whatever token comes first.
-    """
-    spans = [region.span for region in stack.regions if region.span]
-    words = np.flatnonzero(stack.queries.is_text)
-    named = [
-        int(word)
-        for word in words
-        if any(start < stack.queries.spans[word, 1] <= end for start, end in spans)
-    ]
-    plain = [int(word) for word in words if any(map(str.isalnum, stack.queries.texts[word]))]
-    patches = np.flatnonzero(stack.queries.is_image).tolist()
-    return tuple((named or plain)[-1:] or patches[len(patches) // 2 :][:1] or [0])
 
 
 def _fitting(wanted: Selection, trace: Trace) -> Selection:

@@ -1,13 +1,12 @@
 """What a visitor looks at, and all caching of it; the models themselves are kept by `models`.
 
 Nothing here is keyed by an object's identity: a request is plain values, a trace is named by the
-hash of its file. Traces of generated scenes are shared by all visitors and kept on disk; what a
-visitor uploads stays in that visitor's session and goes with it.
+hash of its file. Traces of generated scenes and of data sets are shared by all visitors and kept
+on disk; what a visitor uploads stays in that visitor's session and goes with it.
 """
 
 import hashlib
 import importlib
-import re
 import threading
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
@@ -16,13 +15,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 import streamlit as st
 
-from pages.shared import models, requests, settings
+from pages.shared import models, requests, sets, settings
 from pages.shared.memo import Memo
 from pages.shared.requests import Request, Upload
 from vl_core import findings, store
 from vl_core.datasets.gallery import WORKED_EXAMPLE
 from vl_core.errors import BudgetError, SettingError, VLError
 from vl_core.example import Example
+from vl_core.shortage import is_shortage
 from vl_core.trace import Trace
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ T = TypeVar("T")
 TRACES = 16  # traces kept in memory for all visitors: 1 to 15 MB each of small models
 PRIVATE_TRACES = 4  # ... and for one visitor's uploads
 TRACE_BYTES, PRIVATE_BYTES = 2**30, 2**28  # ... of large models as many as fit here, two at least
+PREVIEWS = 256  # small or drawn pictures, some 100 kB each
 RESULTS = 64  # projections and the like
-NO_MEMORY = re.compile("out of memory|can't allocate memory")  # in the words of torch
 STORE_BYTES = 500 * 2**20
 # What takes the place of a head of the embedded model that is taken out.
 HEAD_MEANS = findings.HEAD_MEANS
@@ -58,9 +58,12 @@ def trace_with_own_picture() -> Trace:
     return trace_of(request().with_own_picture)
 
 
-def trace_of(wanted: Request) -> Trace:
-    """The trace of another request; made now if it is not remembered."""
-    return _find(wanted, _kept_upload())[1]
+def trace_of(wanted: Request, upload: Upload | None = None) -> Trace:
+    """The trace of another request; made now if it is not remembered.
+
+    upload: the files behind it, where they are not those behind what is on show.
+    """
+    return _find(wanted, upload or kept_upload())[1]
 
 
 def trace_id() -> str:
@@ -74,15 +77,28 @@ def remembered(key: tuple[Hashable, ...], compute: Callable[[], T]) -> T:
     return memo.get((trace_id(), *key), compute)
 
 
+def compared(
+    other: Request, upload: Upload | None, key: tuple[Hashable, ...], compute: Callable[[], T]
+) -> T:
+    """What was computed from the trace on show and that of another request, once.
+
+    Where one of them belongs to a visitor alone, the result does, too.
+    """
+    is_private = request().is_private or other.is_private
+    memo = _private("results", RESULTS) if is_private else _results()
+    names = trace_id(), _find(other, upload or kept_upload())[0]
+    return memo.get((*names, *key), compute)
+
+
 def head_effects() -> "HeadEffects":
     """What becomes of the answer on show when each head is taken out; measured once."""
     return remembered(("head effects",), _head_effects)
 
 
-def preview(name: str, make: Callable[[], bytes], *, is_private: bool = False) -> bytes:
-    """A small picture for the sidebar, made once; a visitor's own stays with the visitor."""
+def preview(key: Hashable, make: Callable[[], T], *, is_private: bool = False) -> T:
+    """A picture as it is drawn, made once; a visitor's own stays with the visitor."""
     memo = _private("previews", PRIVATE_TRACES) if is_private else _previews()
-    return memo.get(name, make)
+    return memo.get(key, make)
 
 
 def ask(wanted: Request, upload: Upload | None = None) -> None:
@@ -111,7 +127,7 @@ def analyse_if_asked() -> None:
     if wanted is None:
         return
     try:
-        _find(wanted, upload or _kept_upload())
+        _find(wanted, upload or kept_upload())
     except VLError as error:
         complain(str(error))
         return
@@ -140,10 +156,10 @@ def estimate(wanted: Request, upload: Upload | None) -> "Estimate":
 
 
 def _shown() -> tuple[str, Trace]:
-    return _find(request(), _kept_upload())
+    return _find(request(), kept_upload())
 
 
-def _kept_upload() -> Upload | None:
+def kept_upload() -> Upload | None:
     """The files behind the last upload that was analysed; they go with the visit."""
     return st.session_state.get("upload")
 
@@ -156,13 +172,39 @@ def _find(wanted: Request, upload: Upload | None) -> tuple[str, Trace]:
 
 
 def _analysed(wanted: Request, upload: Upload | None) -> tuple[str, Trace]:
+    if wanted.source == "set":
+        open_set(wanted.name)
+    if wanted.model == requests.OWN_TENSORS:
+        with told("Reading the tensors and measuring their heads"):
+            return _held(wanted)
     example = requests.example(wanted, upload)
-    with _told("Analysing the picture") as tell:
+    with told("Analysing the picture") as tell:
         return _traced(wanted, example, tell)
 
 
+def open_set(name: str) -> None:
+    """Open a data set, with progress on the page if it is not open yet; raises DatasetError."""
+    if sets.is_opened(name):
+        return
+    place = st.empty()
+    try:
+        sets.opened(name, lambda share, sentence: place.progress(share or 0.0, sentence))
+    finally:
+        place.empty()
+
+
+def _held(wanted: Request) -> tuple[str, Trace]:
+    """The trace that a data set holds; its name changes with what was measured of all heads."""
+    found = requests.held_trace(wanted)
+    digest = hashlib.sha256(repr((wanted.name, wanted.place.item, found.example.text)).encode())
+    for stack in found.stacks.values():
+        for values in stack.head_stats.values():
+            digest.update(values.tobytes())
+    return digest.hexdigest()[:16], found
+
+
 @contextmanager
-def _told(what: str) -> Iterator["Progress"]:
+def told(what: str) -> Iterator["Progress"]:
     """Say on the page what is being done, until it is done or has failed."""
     place = st.empty()
     try:
@@ -185,17 +227,17 @@ def _traced(wanted: Request, example: Example, tell: "Progress") -> tuple[str, T
 
 
 def _run(name: str, loaded: "Model", example: Example, tell: "Progress") -> Trace:
-    with _turn(name, tell), _told_if_too_large(name):
+    with turn(name, tell), told_if_too_large(name):
         return loaded.trace(example, tell, settings.trace_bytes())
 
 
 @contextmanager
-def _told_if_too_large(name: str) -> Iterator[None]:
+def told_if_too_large(name: str) -> Iterator[None]:
     """Raise BudgetError in place of what Python and torch raise when there is no memory left."""
     try:
         yield
-    except (MemoryError, RuntimeError) as error:
-        if not isinstance(error, MemoryError) and not NO_MEMORY.search(str(error)):
+    except Exception as error:
+        if not is_shortage(error):
             raise
         raise BudgetError(
             f"There is not enough memory for {name} to read this example. Choose a smaller "
@@ -204,8 +246,8 @@ def _told_if_too_large(name: str) -> Iterator[None]:
 
 
 @contextmanager
-def _turn(name: str, tell: "Progress") -> Iterator[None]:
-    """One at a time for each model; who waits is told."""
+def turn(name: str, tell: "Progress") -> Iterator[None]:
+    """Run the model within it: one visitor at a time for each model; who waits is told."""
     lock = _forward_lock(name)
     if lock.locked():
         tell("Another picture is being analysed; yours is next")
@@ -215,13 +257,13 @@ def _turn(name: str, tell: "Progress") -> Iterator[None]:
 
 def _head_effects() -> "HeadEffects":
     shown = request()
-    example = requests.example(shown, _kept_upload())
-    with _told("Taking out each head in turn") as tell:
+    example = requests.example(shown, kept_upload())
+    with told("Taking out each head in turn") as tell:
         loaded = _loaded_now(shown.model, tell)
         from vl_core.attribution import ablation  # noqa: PLC0415 it brings torch
 
         means = ablation.HeadMeans.load(HEAD_MEANS, loaded.provenance.weights_hash)
-        with _turn(shown.model, tell):
+        with turn(shown.model, tell):
             tell("Asking again without each head")
             return ablation.head_effects(loaded, example, means)
 
@@ -253,7 +295,7 @@ def _results() -> Memo:
 
 @st.cache_resource(show_spinner=False)
 def _previews() -> Memo:
-    return Memo(TRACES)
+    return Memo(PREVIEWS)
 
 
 def _private(name: str, size: int) -> Memo:

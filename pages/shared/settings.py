@@ -2,6 +2,8 @@
 
 import math
 import os
+from itertools import chain, count
+from pathlib import Path
 from typing import cast
 
 from vl_core.checkpoints import EMBEDDED_NAME, PRECISIONS, Precision, is_hub_name
@@ -42,6 +44,24 @@ def check_offered(name: str) -> None:
             f"This server does not offer the model {name[:MAX_NAME]!r}. Choose one of its list."
         )
     hub_name(name)
+
+
+def data_sets() -> dict[str, str]:
+    """The owner's data sets: where each lies, by the name under which visitors choose it."""
+    found: dict[str, str] = {}
+    for said in _listed("DATASETS"):
+        name, path = _named(said)
+        others = (f"{name} ({number})" for number in count(2))
+        found[next(one for one in chain([name], others) if one not in found)] = path
+    return found
+
+
+def _named(said: str) -> tuple[str, str]:
+    """Name and path of "name=path", or of a path by itself, which is called after its file."""
+    name, separator, path = (part.strip() for part in said.partition("="))
+    if name and path and separator and os.sep not in name and not Path(said).exists():
+        return name, path
+    return Path(said).name or said, said
 
 
 def modules() -> dict[str, tuple[str, ...]]:

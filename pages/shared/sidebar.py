@@ -4,25 +4,39 @@ from dataclasses import replace
 
 import streamlit as st
 
-from pages.shared import files, kept, model_picker, models, requests, selection, session
+from pages.shared import (
+    browsing,
+    files,
+    kept,
+    model_picker,
+    models,
+    permalink,
+    requests,
+    selection,
+    session,
+    set_picture,
+    set_show,
+)
 from pages.shared.layout import escaped
-from pages.shared.requests import Request, Upload
+from pages.shared.requests import OWN_TENSORS, Request, Upload
 from vl_core.datasets import gallery
 from vl_core.errors import VLError
 
 SOURCES = {"gallery": "Gallery", "scene": "Scene", "upload": "Upload"}
+SET = {"set": "Data set"}  # offered as soon as an example of a data set was on show
 MAX_QUESTION = 500  # characters; the model's own limit is counted in tokens and said by the core
 
 
 def draw() -> None:
     """The sidebar. It only notes what is asked for; the analysis itself runs on the page."""
     _fill_in()
+    sources = SOURCES | (SET if "of_set" in st.session_state else {})
     with st.sidebar:
         model_picker.draw()
         source = st.segmented_control(
             "Picture",
-            list(SOURCES),
-            format_func=SOURCES.get,
+            list(sources),
+            format_func=sources.get,
             key="source",
             required=True,
             width="stretch",
@@ -30,7 +44,7 @@ def draw() -> None:
         )
         if source != "upload" and models.feature_width(_model()) is not None:
             st.info("This model reads a detector's regions. Choose *Upload* to bring some.")
-        {"gallery": _gallery, "scene": _scene, "upload": _upload}[source]()
+        {"gallery": _gallery, "scene": _scene, "upload": _upload, "set": _set}[source]()
         st.caption(_privacy())
 
 
@@ -41,9 +55,14 @@ def _fill_in() -> None:
         if "source" in st.session_state:
             return
         wanted = session.request()
-    model_picker.fill_in(wanted.model)
     st.session_state["source"] = wanted.source
     st.session_state["typed"] = st.session_state["question"] = wanted.question
+    if wanted.model != OWN_TENSORS:
+        model_picker.fill_in(wanted.model)
+    if wanted.source == "set":
+        st.session_state["of_set"] = wanted.name, wanted.place
+        if "entry" in st.session_state:  # what was chosen of other kinds of picture stays
+            return
     names = [entry.name for entry in gallery.GALLERY]
     entry = wanted.name if wanted.name in names else names[0]
     st.session_state["entry"] = st.session_state["shown_entry"] = entry
@@ -58,6 +77,8 @@ def _suggest_question() -> None:
     elif source == "scene" and seed is not None:
         shown = Request(_model(), "scene", str(seed), "")
         _type(requests.known_questions(shown)[0].text)
+    elif source == "set":
+        _type("")
 
 
 def _gallery() -> None:
@@ -106,6 +127,28 @@ def _upload() -> None:
     _question(chosen, upload, has_picture=picture is not None)
 
 
+def _set() -> None:
+    """The example of a data set that is on show, or was last; the page of the set has others."""
+    name, place = st.session_state["of_set"]
+    chosen = Request(_model(), "set", name, "", place=place)
+    st.page_link(
+        browsing.PAGE,
+        label="Choose an item",
+        icon=":material/dataset:",
+        query_params=permalink.parameters(),
+    )
+    try:
+        title = f"{name}, item {place.item + 1:,}: {set_show.said(chosen)}"
+        preview = set_picture.thumbnail(name, place)
+    except VLError:  # the page says why, where it is asked for
+        st.caption("This item cannot be read.")
+        return
+    if preview is not None:
+        st.image(preview, alt=title, width="stretch")
+    st.caption(escaped(title))
+    _question(chosen, None, placeholder="As the set has it")
+
+
 def _offer(chosen: Request, title: str) -> None:
     """A generated picture, the questions its generator suggests, and room for one's own."""
     try:
@@ -129,13 +172,19 @@ def _offer(chosen: Request, title: str) -> None:
             )
 
 
-def _question(chosen: Request, upload: Upload | None, *, has_picture: bool = True) -> Request:
+def _question(
+    chosen: Request,
+    upload: Upload | None,
+    *,
+    has_picture: bool = True,
+    placeholder: str | None = None,
+) -> Request:
     """The question's field and what the model is shown; returns all that is chosen."""
     # Streamlit forgets a field that a run does not draw; what stood in it is kept beside it.
     st.session_state.setdefault("question", st.session_state.get("typed", ""))
     is_ready = has_picture and models.is_ready(_model())
     with st.form("question_form", border=False):
-        st.text_input("Question", key="question", max_chars=MAX_QUESTION)
+        st.text_input("Question", key="question", max_chars=MAX_QUESTION, placeholder=placeholder)
         is_asked = st.form_submit_button(
             "Analyse",
             type="primary",
@@ -175,7 +224,9 @@ def _instead(chosen: Request) -> str:
 
 
 def _is_same_picture(one: Request, other: Request) -> bool:
-    return (one.model, one.source, one.name) == (other.model, other.source, other.name)
+    return replace(one, question="", instead="", regions="") == replace(
+        other, question="", instead="", regions=""
+    )
 
 
 def _put_in_place(asked: Request, upload: Upload | None) -> None:
@@ -215,10 +266,11 @@ def _model() -> str:
 def _privacy() -> str:
     if session.STORES_UPLOADS:
         return (
-            "This server keeps the analyses of uploaded pictures, of generated scenes and of the "
-            "questions about them on its disk."
+            "This server keeps the analyses of uploaded pictures, of generated scenes and data "
+            "sets, and of the questions about them on its disk."
         )
     return (
         "Uploaded pictures and their questions stay in memory and go when you leave. Analyses of "
-        "generated scenes, with the questions asked about them, are kept on this server's disk."
+        "generated scenes and data sets, with the questions asked about them, are kept on this "
+        "server's disk."
     )

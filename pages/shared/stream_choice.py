@@ -13,6 +13,8 @@ NOT_KEPT = (
     "smaller picture, or allow more memory."
 )
 
+NOT_BROUGHT = "These tensors came with attention alone: they have no hidden states to show."
+
 
 def chosen_stream(trace: Trace, chosen: Selection) -> Stream | None:
     """The stream whose states are shown; a chooser where several have some.
@@ -22,7 +24,8 @@ def chosen_stream(trace: Trace, chosen: Selection) -> Stream | None:
     kept = [name for name, stream in trace.streams.items() if len(stream.scales)]
     wanted = trace.stacks[chosen.stack].query_stream
     if not kept:
-        st.info(NOT_KEPT, icon=":material/info:")
+        was_brought = not trace.provenance.family  # by no model that ran here
+        st.info(NOT_BROUGHT if was_brought else NOT_KEPT, icon=":material/info:")
         return None
     if wanted not in kept:
         st.info(

@@ -2,12 +2,13 @@
 
 import numpy as np
 
-from pages.shared import head_effects, requests, selection, session
+from pages.shared import head_effects, requests, session
 from pages.shared.layout import percent
 from pages.shared.requests import Request
 from vl_core.arrays import HeadMap
 from vl_core.checkpoints import EMBEDDED_NAME
 from vl_core.head_stats.summary import ranks
+from vl_core.linked_view.telling import highest_head, telling_tokens
 from vl_core.trace import Stack, Trace
 
 FIRST = "star-by-moon"  # of the gallery: the worked example, so the tour begins at once
@@ -23,7 +24,7 @@ def request(example: str, instead: str = "") -> Request:
 
 def head_followed() -> tuple[int, int]:
     """Layer and head, from 0, that the tour follows: found in its first example."""
-    return selection.highest_head(_own_stack(request(FIRST)), FINDING) or (0, 0)
+    return highest_head(_own_stack(request(FIRST)), FINDING) or (0, 0)
 
 
 def answer(stop: Request) -> str:
@@ -52,7 +53,7 @@ def grounding(stop: Request) -> str:
 def pinned(stop: Request) -> str:
     """Which words are pinned, and in which head."""
     stack = _own_stack(stop)
-    words = [f"“{stack.queries.texts[token]}”" for token in selection.telling_tokens(stack)]
+    words = [f"“{stack.queries.texts[token]}”" for token in telling_tokens(stack)]
     return f"Pinned: {', '.join(words)}, seen through {_place(stop, head_followed())}."
 
 

@@ -9,13 +9,13 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.shared import attention_files, session
-from pages.shared.components.linked_view import delivery
 from tests.browser import ROOT
 from tests.builders import random_trace
 from tests.decoders import decoder_trace
 from tests.pages.sent import blobs, view
 from vl_core import attention_tables
 from vl_core.attention_matrix import MOST
+from vl_core.linked_view import delivery
 from vl_core.trace import KeptNothing, Trace
 
 CLS, IS, THE, RED, STAR, SEP = range(6)

@@ -97,6 +97,45 @@ def test_a_failed_job_can_begin_again():
     assert (job.result, job.problem) == ("second", None)
 
 
+def test_a_job_that_is_stopped_ends_where_it_next_reports():
+    """With the sentence that it was given, without a result; then it can begin again."""
+    is_begun, may_go_on, steps = threading.Event(), threading.Event(), []
+
+    def work(report):
+        is_begun.set()
+        may_go_on.wait(PATIENCE)
+        steps.append("before")
+        report(0.5, "half")
+        steps.append("after")
+        return "done"
+
+    job = Job(work)
+    assert is_begun.wait(PATIENCE)
+    job.stop("Enough.")
+    seen = job.is_stopping, job.was_stopped
+    may_go_on.set()
+    ended(job)
+
+    assert seen == (True, False)
+    assert (job.is_stopping, job.was_stopped) == (False, True)
+    assert (job.result, job.problem, steps) == (None, "Enough.", ["before"])
+    job.start()
+    ended(job)
+    assert (job.result, job.problem, job.was_stopped) == ("done", None, False)
+
+
+def test_what_has_ended_cannot_be_stopped():
+    """A problem stays a problem, and a result a result."""
+
+    def work(report):
+        raise ModelError("It does not fit.")
+
+    for job in (Job(work), Job(lambda _: 42)):
+        ended(job)
+        job.stop("Enough.")
+        assert (job.is_stopping, job.was_stopped) == (False, False)
+
+
 def test_jobs_run_one_after_the_other():
     """A second job starts its work only when the first has ended."""
     order = []

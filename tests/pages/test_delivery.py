@@ -8,15 +8,15 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.shared.components import blob_store
-from pages.shared.components.linked_view import delivery
-from pages.shared.components.linked_view.delivery import Delivery, shown_tokens
-from pages.shared.components.linked_view.tokens import folds, tables
 from pages.shared.selection import Selection
 from tests.builders import random_tokens
 from tests.decoders import decoder_trace, language_tokens, prefix_mask, words
 from tests.pages import linked_view_alone as alone
 from tests.pages.sent import blobs, dropped, view
 from vl_core import wire
+from vl_core.linked_view import delivery
+from vl_core.linked_view.delivery import Delivery, shown_tokens
+from vl_core.linked_view.tokens import folds, tables
 from vl_core.token_attention import profiles
 from vl_core.trace import TokenTable
 

@@ -21,9 +21,12 @@ print(*{name.split(".")[0] for name in sys.modules})
 """
 
 
-@pytest.mark.parametrize("page", ["overview", "heads", "attention", "hidden_states"])
+PAGES = ["overview", "data_sets", "heads", "attention", "hidden_states", "compare"]
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_no_page_of_the_worked_example_waits_for_a_slow_library(page):
-    """All four are drawn from the shipped trace without torch, transformers, umap or sklearn."""
+    """All of them are drawn from the shipped trace without torch, transformers, umap or sklearn."""
     found = subprocess.run(
         [sys.executable, "-c", SCRIPT, page],
         cwd=ROOT,

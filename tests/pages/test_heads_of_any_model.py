@@ -93,6 +93,16 @@ def test_each_stack_opens_on_a_statistic_that_it_has(page, stack, statistic):
     assert shown["layers"] == [layer + 1 for layer in trace.stacks[stack].layers]
 
 
+def test_generated_words_are_said_to_count_as_text(page):
+    """Beside the definition of what is measured, and not where there is no text."""
+    sentence = "The words of the answer count as text: 3 of the 10 text tokens that look were gen"
+    app = page(decoder_trace(), statistic="text_to_image_mass", stack="language")
+    assert sentence in said(app)
+
+    for link in ({"stack": "vision"}, {"statistic": "image_to_image_mass", "stack": "language"}):
+        assert "count as text" not in said(page(decoder_trace(), **link))
+
+
 def test_a_statistic_is_kept_where_the_next_stack_has_it_too(page):
     """Entropy goes along to the tower; what needs words does not."""
     app = page(decoder_trace(), statistic="entropy")

@@ -6,18 +6,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pages.shared.components import linked_view
+from tests.biased import biased, mixed
 from tests.browser import ROOT, complaints, served, settled
 from tests.builders import random_block, random_stack, random_tokens, random_two_stream_trace
 from tests.decoders import decoder_trace, language_tokens, prefix_mask
 from tests.pages import linked_view_alone as alone
 from tests.pages.test_linked_view import printed
 from vl_core import sinks, wire
+from vl_core.linked_view.files import FOLDER
 from vl_core.trace import Mask, Stack
 
 pytestmark = pytest.mark.browser
 
-FOLDER = Path(linked_view.__file__).parent
 SCRIPTS = "\n".join((FOLDER / f"{name}.js").read_text() for name in ("halves", "masks", "layers"))
 # Rows and columns of heads as the component works them out; what is asked for: [head, token, ...].
 VALUES = f"""({{ blobs, layer, rows, columns }}) => {{
@@ -108,6 +108,9 @@ STACKS = {
         Mask("explicit", allowed=prefix_mask(COUNT, 20).allowed, is_padding=PADDED)
     ),
     "softcap": lambda: masked(Mask("causal"), softcap=3.0),
+    "single precision": lambda: biased("f4", 6),
+    "a bias": lambda: biased("f2", 1),
+    "mixed": mixed,
     "windows": lambda: random_two_stream_trace().stacks["vision"],
     "windows of weights": lambda: random_stack(windows=3),
     "rows for some": lambda: decoder_trace().stacks["language<-vision"],

@@ -1,21 +1,25 @@
 """Loading models for all visitors: in the background, within limits, and gone when they go."""
 
 import gc
+import os
+import subprocess
+import sys
 import threading
 import weakref
+from pathlib import Path
 
 import pytest
 from transformers import ViltForQuestionAnswering
 
 from pages.shared import models
 from pages.shared.background import Job
+from tests.browser import ROOT
 from tests.builders import random_picture
 from tests.families import test_llava, test_vilt
 from tests.pages.serving import PATIENCE, forget_all, wait
+from vl_core.checkpoints import weights_bytes
 from vl_core.errors import ModelError
 from vl_core.example import Example
-
-ROOM_FOR_ONE = 1.7  # times the smaller checkpoint: enough for the larger one, not for both
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +38,12 @@ def own(monkeypatch):
     forget_all()
     yield lambda name, value: monkeypatch.setenv(f"VLINTERPRET_{name}", value)
     forget_all()
+
+
+def room_for_one(folders):
+    """The owner's limit that is enough for the larger of the two, and not for both."""
+    sizes = [weights_bytes(Path(folder), "float32") for folder in folders.values()]
+    return str((max(sizes) + sum(sizes)) / 2 / 1e9)
 
 
 def load(name):
@@ -77,7 +87,7 @@ def test_a_model_that_leaves_is_gone_from_memory(folders, own):
     gc.collect()
     gc.freeze()
     weights = weakref.ref(first.family.model)
-    own("MODELS_GB", str(ROOM_FOR_ONE * first.n_bytes / 1e9))
+    own("MODELS_GB", room_for_one(folders))
     del first
     assert weights() is not None
 
@@ -91,7 +101,7 @@ def test_a_model_that_leaves_ends_its_run_first(folders, own):
     """The new one is read only when the memory is free."""
     assert load(folders["vilt"]) is None
     running = models.model(folders["vilt"])
-    own("MODELS_GB", str(ROOM_FOR_ONE * running.n_bytes / 1e9))
+    own("MODELS_GB", room_for_one(folders))
 
     models.load(folders["llava"])
     job = models._jobs()[folders["llava"]]
@@ -191,3 +201,69 @@ def test_loading_blocks_neither_the_embedded_model_nor_computations(monkeypatch)
     assert is_waiting
     assert computed.result == 42
     assert answer.prediction.top
+
+
+def test_a_model_that_is_stopped_while_it_is_read_is_dropped(folders, monkeypatch):
+    """What was read is used by nobody and held by nothing; another try loads it."""
+    name, read, seen = folders["vilt"], models._read, []
+
+    def stopped(*how):
+        found = read(*how)
+        object.__setattr__(found.family.model, "head", found.family.model)  # as some refer to parts
+        seen.append(weakref.ref(found.family.model))
+        models.stop(name)
+        return found
+
+    monkeypatch.setattr(models, "_read", stopped)
+    problem = load(name)
+
+    assert problem.startswith(f"Loading {name} was stopped.")
+    assert models.loading(name).was_stopped
+    assert not models.is_ready(name)
+    assert seen[0]() is None
+    monkeypatch.setattr(models, "_read", read)
+    assert load(name) is None
+    assert models.is_ready(name)
+
+
+def test_a_model_that_waits_for_another_can_be_stopped(folders):
+    """It need not wait until its turn comes."""
+    with models._reading():
+        models.load(folders["vilt"])
+        job = models.loading(folders["vilt"])
+        while job.sentence != models.WAITING:
+            job.thread.join(0.01)
+        models.stop(folders["vilt"])
+        wait(folders["vilt"])
+
+    assert job.was_stopped
+    assert not models.is_ready(folders["vilt"])
+
+
+def test_what_is_not_on_its_way_cannot_be_stopped(folders):
+    """A name that nobody loads, and a model that has come."""
+    models.stop("someone/nothing")
+    assert load(folders["vilt"]) is None
+    models.stop(folders["vilt"])
+
+    assert models.is_ready(folders["vilt"])
+
+
+def test_downloads_come_in_a_way_that_can_be_stopped():
+    """The client of Hugging Face is told so before it is imported."""
+    code = (
+        "import pages.shared.models\n"
+        "from huggingface_hub import constants\n"
+        "print(constants.HF_HUB_DISABLE_XET)"
+    )
+    environment = {key: text for key, text in os.environ.items() if key != "HF_HUB_DISABLE_XET"}
+    found = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert found.stdout.strip() == "True"

@@ -13,10 +13,12 @@ from streamlit.testing.v1 import AppTest
 from pages.shared import about_trace, session
 from pages.shared.components.summary import MOST_TOKENS, payload
 from pages.shared.components.summary.verdict import NO_PROBABILITY, NO_SHARE
+from pages.shared.said import answer as said_in_words
 from tests.browser import ROOT
 from tests.builders import random_stack, random_stream, random_tokens, random_trace
 from tests.decoders import decoder_trace
 from tests.pages.sent import messages
+from vl_core.datasets.captured import provenance_of_tensors
 from vl_core.trace import Prediction, Provenance, TokenTable, Trace
 
 EMBEDDED = "This model knows only generated scenes"
@@ -51,7 +53,8 @@ def said(app: AppTest) -> str:
 
 def predicting(kind: str, *top: tuple[str, float], similarity: float | None = None) -> Trace:
     """A trace in which the model said this."""
-    return replace(random_trace(), prediction=Prediction(kind, top, similarity))
+    text = "".join(word for word, _ in top) if kind == "text" else None
+    return replace(random_trace(), prediction=Prediction(kind, top, similarity, text))
 
 
 def test_answers_stand_beside_their_probabilities(page):
@@ -75,7 +78,6 @@ def test_a_cosine_is_no_probability(page):
     assert [answer["share"] for answer in shown["answers"]] == [0.2873, 0.0]
     assert shown["note"] == NO_PROBABILITY
     assert shown["title"] == "How alike the model finds picture and text"
-    assert shown["read"] == "The text, as the model reads it"
     assert "%" not in json.dumps([shown["answers"], shown["note"]])
 
 
@@ -85,6 +87,33 @@ def test_a_score_is_no_probability(page):
 
     assert shown["answers"] == [{"text": "the star is red", "share": 0.0, "said": "−3.46"}]
     assert shown["note"] == NO_SHARE
+
+
+@pytest.mark.parametrize(
+    ("told", "answers", "note"),
+    [
+        ("red", [{"text": "red", "share": 0.0, "said": ""}], "was told beside its tensors"),
+        (None, [], "was not told beside its tensors"),
+    ],
+)
+def test_the_answer_of_a_model_that_ran_elsewhere_is_only_told(page, told, answers, note):
+    """Without a number, and nothing is made up where it was not told."""
+    trace = replace(random_trace(), prediction=Prediction.told(told))
+    shown = card(page(trace))
+
+    assert shown["answers"] == answers
+    assert note in shown["note"]
+    assert "The right answer is known: yes." in shown["truth"]
+    assert said_in_words(trace.prediction) == (told or "not told", "")
+
+
+@pytest.mark.parametrize("kind", ["answer", "score", "similarity", "text"])
+def test_what_is_read_is_called_a_text(kind):
+    """It may be a caption to be matched, or the beginning of one, and no question."""
+    shown = payload(predicting(kind, ("match", 0.5)))
+
+    assert shown["read"] == "The text, as the model reads it"
+    assert "question" not in " ".join(one["title"] for one in shown["tokens"])
 
 
 def test_a_cosine_beside_an_answer_is_named(page):
@@ -98,14 +127,27 @@ def test_a_cosine_beside_an_answer_is_named(page):
 
 
 def test_generated_text_is_text_with_each_tokens_probability(page):
-    """Every token, in order; the whole as one line without the signs that end it."""
-    words = [("The", 0.5), (" star", 0.25), (" is", 1.0), (" red", 0.0004), ("</s>", 0.75)]
+    """Every token, in order, by its name on all pages; the whole without the signs that end it."""
+    names = ("é (1/2)", "é (2/2)", "star", "␣", "</s>")
+    added = ("", "é", " star", " ", "</s>")
+    shares = (0.5, 0.25, 1.0, 0.0004, 0.75)
+    kinds = [*["text"] * 4, "special"]
+    said = TokenTable.of(names, kinds, is_generated=np.ones(5, bool))
+    trace = random_trace()
+    tokens = TokenTable.joined([trace.streams["encoder"].tokens, said])
+    speaking = replace(
+        trace,
+        prediction=Prediction("text", tuple(zip(added, shares, strict=True)), text="é star "),
+        streams={"encoder": random_stream("encoder", tokens)},
+        stacks={"encoder": random_stack(queries=tokens, regions=trace.example.regions)},
+    )
 
-    shown = card(page(predicting("text", *words)))
+    shown = card(page(speaking))
 
-    assert shown["whole"] == "The star is red"
+    assert shown["whole"] == "é star"
     assert shown["inLine"]
-    assert [(one["text"], one["share"]) for one in shown["answers"]] == words
+    found = [(one["text"], one["adds"], one["share"]) for one in shown["answers"]]
+    assert found == list(zip(names, added, shares, strict=True))
     assert [one["said"] for one in shown["answers"]] == ["50 %", "25 %", "100 %", "<0.1 %", "75 %"]
     assert "given all that came before" in shown["note"]
 
@@ -266,6 +308,19 @@ def test_every_figure_of_fidelity_is_shown_for_any_model(page, model_id):
     assert f"| weights vs eager | 1e-07 | {about_trace.FIDELITY['weights_vs_eager']} |" in text
     assert "| output on off | 0 |" in text
     assert "| new | figure | 0.0003 |  |" in text  # its bar is escaped
+
+
+def test_nothing_is_claimed_of_tensors_that_came_without_their_model(page):
+    """No fidelity, no weights and no device; what is missing has no empty line."""
+    trace = random_trace()
+    provenance = provenance_of_tensors("own tensors", np.dtype(np.float16))
+    text = said(page(replace(trace, provenance=provenance)))
+
+    assert about_trace.NOT_MEASURED in text
+    assert "own tensors: attention and hidden states that a model left elsewhere." in text
+    assert "| Number format | float16 |" in text
+    for absent in ("0 is perfect", "Revision", "SHA-256", "of the family", " on  |"):
+        assert absent not in text
 
 
 def test_a_revision_is_named_where_a_hub_has_one():

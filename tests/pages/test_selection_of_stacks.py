@@ -1,13 +1,16 @@
 """What is selected fits whichever stack is on show: its layers by their numbers, heads, tokens."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.shared import selection, session
+from pages.shared import session
 from tests.browser import ROOT
 from tests.decoders import decoder_trace
 from tests.pages.sent import view
+from vl_core.linked_view.telling import telling_stack, telling_tokens
 
 ACROSS = "language<-vision"
 
@@ -96,9 +99,9 @@ def test_a_stack_that_is_not_there_gives_way_with_all_that_was_its_own(app):
 def test_the_stack_in_which_words_look_at_the_picture_comes_first(trace):
     """Although the tower runs before it; where no words look, it is the first one."""
     stacks = dict(reversed(trace.stacks.items()))
-    assert selection._telling_stack(trace) == "language"
+    assert telling_stack(trace) == "language"
     only_tower = {"vision": stacks["vision"]}
-    assert selection._telling_stack(type("T", (), {"stacks": only_tower})()) == "vision"
+    assert telling_stack(replace(trace, stacks=only_tower)) == "vision"
 
 
 def test_what_tells_most_is_a_word_or_the_patch_in_the_middle(trace):
@@ -106,5 +109,5 @@ def test_what_tells_most_is_a_word_or_the_patch_in_the_middle(trace):
     language, vision = trace.stacks["language"], trace.stacks["vision"]
     last = int(np.flatnonzero(language.queries.is_text)[-1])
 
-    assert selection.telling_tokens(language) == (last,)
-    assert selection.telling_tokens(vision) == (7,)
+    assert telling_tokens(language) == (last,)
+    assert telling_tokens(vision) == (7,)

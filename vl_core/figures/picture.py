@@ -10,8 +10,7 @@ from jaxtyping import Float
 from PIL import Image
 
 from vl_core.arrays import Boxes, Pixels
-from vl_core.figures.color_scale import channels, from_zero, hex_colors
-from vl_core.figures.style import ATTENTION
+from vl_core.figures.color_scale import ColorScale, channels, from_zero
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -29,21 +28,27 @@ def add_picture(
     *,
     bar_place: float = 1.02,
     most_named: int | None = None,
+    scale: ColorScale | None = None,
+    axes: int = 1,
 ) -> None:
-    """Fill a figure's first pair of axes: patches' names and weights appear under the pointer.
+    """Fill a pair of a figure's axes: patches' names and weights appear under the pointer.
 
     `boxes` are in pixels of this picture; `weights` are shares of attention. bar_place: where the
     color bar begins, as a share of the figure's width. most_named: how many patches, the strongest,
-    can be pointed at; all unless told.
+    can be pointed at; all unless told. scale: from zero to the strongest patch unless given. axes:
+    which pair of the figure's axes, the first unless told.
     """
     height, width = picture.shape[:2]
+    scale = scale or from_zero(weights)
+    x, y = (f"{axis}{axes if axes > 1 else ''}" for axis in "xy")
     named = np.sort(np.argsort(-weights, kind="stable")[:most_named])
-    named_weights, some_names = weights[named], [names[i] for i in named]
-    figure.add_trace(_marks(boxes[named], named_weights, some_names, bar_place))
+    marks = _marks(boxes[named], weights[named], [names[i] for i in named], scale)
+    marks.update(xaxis=x, yaxis=y, marker_colorbar_x=bar_place)
+    figure.add_trace(marks)
     figure.add_layout_image(
-        source=_data_uri(picture_with_weights(picture, boxes, weights)),
-        xref="x",
-        yref="y",
+        source=_data_uri(picture_with_weights(picture, boxes, weights, scale)),
+        xref=x,
+        yref=y,
         x=0,
         y=0,
         sizex=width,
@@ -52,20 +57,16 @@ def add_picture(
         layer="below",
     )
     hidden = {"visible": False, "constrain": "domain"}
-    figure.update_layout(
-        xaxis={"range": [0, width], **hidden},
-        yaxis={"range": [height, 0], "scaleanchor": "x", **hidden},
-    )
+    figure.layout[x.replace("x", "xaxis")].update(range=[0, width], **hidden)
+    figure.layout[y.replace("y", "yaxis")].update(range=[height, 0], scaleanchor=x, **hidden)
 
 
 def _marks(
-    boxes: Boxes, weights: PatchWeights, names: Sequence[str], bar_place: float
+    boxes: Boxes, weights: PatchWeights, names: Sequence[str], scale: ColorScale
 ) -> "go.Scatter":
     """Invisible: they carry the hover text and the color bar; the colors are in the picture."""
     import plotly.graph_objects as go  # noqa: PLC0415 takes a while, and the first paint waits not
 
-    scale = from_zero(weights)
-    bar = {"tickformat": ".2~%", "thickness": 12, "outlinewidth": 0, "nticks": 4, "x": bar_place}
     return go.Scatter(
         x=(boxes[:, 0] + boxes[:, 2]) / 2,
         y=(boxes[:, 1] + boxes[:, 3]) / 2,
@@ -78,7 +79,7 @@ def _marks(
             "colorscale": scale.for_plotly(),
             "cmin": scale.low,
             "cmax": scale.high,
-            "colorbar": bar,
+            "colorbar": {"tickformat": ".2~%", "thickness": 12, "outlinewidth": 0, "nticks": 4},
         },
         text=[f"{name}: {weight:.2%}" for name, weight in zip(names, weights, strict=True)],
         hovertemplate="%{text}<extra></extra>",
@@ -86,32 +87,36 @@ def _marks(
     )
 
 
-def picture_with_weights(picture: Pixels, boxes: Boxes, weights: PatchWeights) -> Pixels:
-    """The picture under the colors of its patches: the strongest patch has the brightest color.
+def picture_with_weights(
+    picture: Pixels, boxes: Boxes, weights: PatchWeights, scale: ColorScale | None = None
+) -> Pixels:
+    """The picture under the colors of its patches, the denser the farther a weight is from zero.
 
-    `boxes` are in pixels of this picture. What no patch covers stays gray and uncolored.
+    `boxes` are in pixels of this picture. scale: from zero to the strongest patch unless given.
+    What no patch covers stays gray and uncolored.
     """
+    scale = scale or from_zero(weights)
     gray = np.repeat(picture.mean(axis=2, keepdims=True), 3, axis=2)
     base = 0.85 * (0.5 * picture + 0.5 * gray)
-    strength = _painted_strength(picture.shape, boxes, weights)
-    covered = ~np.isnan(strength)
-    share = np.nan_to_num(strength)
-    colors = np.array([channels(color) for color in hex_colors(ATTENTION)])
-    stops = np.linspace(0, 1, len(colors))
-    color = np.stack([np.interp(share, stops, colors[:, i]) for i in range(3)], axis=2)
-    cover = np.where(covered, FAINTEST + (STRONGEST - FAINTEST) * share, 0)[:, :, None]
+    painted = _painted(picture.shape, boxes, weights)
+    covered = ~np.isnan(painted)
+    value = np.clip(np.nan_to_num(painted), scale.low, scale.high)
+    colors = np.array([channels(color) for color in scale.colors])
+    stops = np.linspace(scale.low, scale.high, len(colors))
+    color = np.stack([np.interp(value, stops, colors[:, i]) for i in range(3)], axis=2)
+    strength = np.abs(value) / max(abs(scale.low), abs(scale.high))
+    cover = np.where(covered, FAINTEST + (STRONGEST - FAINTEST) * strength, 0)[:, :, None]
     return np.asarray((1 - cover) * base + cover * color).round().astype(np.uint8)
 
 
-def _painted_strength(
+def _painted(
     shape: tuple[int, ...], boxes: Boxes, weights: PatchWeights
 ) -> Float[np.ndarray, "row column"]:
-    """Each pixel's weight as a share of the strongest patch's; nan outside all patches."""
-    strength = np.full(shape[:2], np.nan)
-    highest = float(weights.max(initial=0)) or 1.0
+    """Each pixel's weight; nan outside all patches."""
+    painted = np.full(shape[:2], np.nan)
     for (left, top, right, bottom), weight in zip(boxes.round().astype(int), weights, strict=True):
-        strength[top:bottom, left:right] = weight / highest
-    return strength
+        painted[top:bottom, left:right] = weight
+    return painted
 
 
 def _data_uri(pixels: Pixels) -> str:

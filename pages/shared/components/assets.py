@@ -14,11 +14,12 @@ def component(name: str, *scripts: str) -> Any:  # noqa: ANN401 Streamlit's rend
     scripts: the files of its JavaScript in order, joined into one module; component.js alone
     unless given.
     """
-    parts = {kind: _text(f"{name}/component.{kind}") for kind in ("html", "css")}
-    joined = "\n".join(_text(script) or "" for script in scripts or (f"{name}/component.js",))
+    parts = {kind: text(f"{name}/component.{kind}") for kind in ("html", "css")}
+    joined = "\n".join(text(script) or "" for script in scripts or (f"{name}/component.js",))
     return st.components.v2.component(f"vl_{name}", js=joined or None, **parts)
 
 
-def _text(name: str) -> str | None:
+def text(name: str) -> str | None:
+    """A file of this folder, None if there is none of that name."""
     file = HERE / name
     return file.read_text(encoding="utf-8") if file.exists() else None

@@ -16,9 +16,9 @@ from vl_core.trace import TokenTable, Trace
 
 MOST_TOKENS = 300  # chips: more are counted and not shown
 TITLES = {
-    "text": "A word of the question",
+    "text": "A word of the text",
     "special": "Added by the model: marks the beginning, the end or a gap, or stands around the "
-    "question",
+    "text",
 }
 UNKNOWN = "The model does not know this word: it reads [UNK], as for any unknown word"
 

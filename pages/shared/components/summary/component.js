@@ -35,12 +35,12 @@ function answer({ text, share, said }) {
 }
 
 // A generated token with its probability below it: as a number, and as the length of a line.
-function spoken({ text, share, said }) {
+function spoken({ text, adds, share, said }) {
   const item = element("li", "");
   const bar = element("div", "bar");
   bar.style.width = `${100 * share}%`;
-  item.append(element("span", "name", text.trim() || "␣"), bar, element("span", "share", said));
-  item.title = `“${text}”: ${said}`;
+  item.append(element("span", "name", text), bar, element("span", "share", said));
+  item.title = `“${adds}”: ${said}`;
   return item;
 }
 

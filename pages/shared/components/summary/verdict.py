@@ -10,15 +10,13 @@ from pages.shared.said import cosine, generated, score
 from vl_core.trace import Prediction, Trace
 
 LISTED = 5
-READ = {
-    "similarity": "The text, as the model reads it",
-    "other": "The question, as the model reads it",
-}
+READ = "The text, as the model reads it"  # a question, a caption, or how a caption begins
 TITLES = {
     "answer": "What the model answers",
     "score": "How well it fits, in the model's eyes",
     "similarity": "How alike the model finds picture and text",
     "text": "What the model answers",
+    "told": "What the model answered, as told with its tensors",
 }
 NO_PROBABILITY = (
     "The cosine of the angle between the two, −1 to 1. It is no probability and says little by "
@@ -28,6 +26,11 @@ NO_SHARE = (
     "A score has no unit and is no probability: it says something only beside those of the other "
     "candidates or sources of the same question, and the largest is the model's choice."
 )
+TOLD = (
+    "The model did not run here: what it answered was told beside its tensors, without a "
+    "probability, and was not checked."
+)
+UNTOLD = "The model did not run here, and what it answered was not told beside its tensors."
 EACH_WORD = (
     "Below each token stands the probability that the model gave it, given all that came before. "
     "Each was the likeliest at its place; the whole need not be the likeliest answer."
@@ -41,23 +44,38 @@ def verdict(trace: Trace) -> dict[str, Any]:
     """
     prediction = trace.prediction
     return {
-        "read": READ.get(prediction.kind, READ["other"]),
+        "read": READ,
         "title": TITLES[prediction.kind],
         "inLine": prediction.kind == "text",
         "whole": generated(prediction) if prediction.kind == "text" else "",
-        "answers": [_answer(prediction, *one) for one in _listed(prediction)],
+        "answers": _words(trace) if prediction.kind == "text" else _answers(prediction),
         "note": _note(prediction),
         "truth": _truth(trace),
     }
 
 
-def _listed(prediction: Prediction) -> tuple[tuple[str, float], ...]:
-    return prediction.top if prediction.kind == "text" else prediction.top[:LISTED]
+def _words(trace: Trace) -> list[dict[str, Any]]:
+    """Each generated token: what it is called on all pages, and what it adds to the text."""
+    top = trace.prediction.top
+    tables = (stream.tokens for stream in trace.streams.values())
+    generated_tokens = [table.chosen(table.is_generated).texts for table in tables]
+    added = tuple(text for text, _ in top)
+    names = next((one for one in generated_tokens if len(one) == len(top)), added)
+    return [
+        _answer(trace.prediction, name, share) | {"adds": text}
+        for name, (text, share) in zip(names, top, strict=True)
+    ]
+
+
+def _answers(prediction: Prediction) -> list[dict[str, Any]]:
+    return [_answer(prediction, *one) for one in prediction.top[:LISTED]]
 
 
 def _answer(prediction: Prediction, text: str, number: float) -> dict[str, Any]:
     if prediction.kind == "score":
         return {"text": text, "share": 0.0, "said": score(number)}
+    if prediction.kind == "told":
+        return {"text": text, "share": 0.0, "said": ""}
     is_cosine = prediction.kind == "similarity"
     said = cosine(number) if is_cosine else percent(min(number, 1.0))
     return {"text": text, "share": min(1.0, max(0.0, number)), "said": said}
@@ -71,6 +89,8 @@ def _note(prediction: Prediction) -> str:
         return NO_PROBABILITY
     if prediction.kind == "score":
         return NO_SHARE
+    if prediction.kind == "told":
+        return TOLD if prediction.top else UNTOLD
     if prediction.similarity is None:
         return ""
     return f"Cosine of picture and text: {cosine(prediction.similarity)}. {NO_PROBABILITY}"
@@ -81,7 +101,7 @@ def _truth(trace: Trace) -> str:
     right, prediction = trace.example.answer, trace.prediction
     if right is None:
         return ""
-    if prediction.kind in ("score", "similarity", "text"):
+    if prediction.kind in ("score", "similarity", "text", "told"):
         return f"The right answer is known: {right}."
     is_right = prediction.top[0][0].casefold() == right.casefold()
     verdict = "right" if is_right else f"wrong: it is {right}"

@@ -226,7 +226,7 @@ function follow(state, data) {
   if (!state.tables) build(state);
 }
 
-export default function ({ data, parentElement: root, setStateValue, setTriggerValue }) {
+export default function linkedView({ data, parentElement: root, setStateValue, setTriggerValue }) {
   let state = states.get(root);
   if (!state) states.set(root, (state = create(root)));
   Object.assign(state, { setStateValue, setTriggerValue });

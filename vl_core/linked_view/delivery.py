@@ -14,8 +14,8 @@ from functools import cached_property, partial
 
 import numpy as np
 
-from pages.shared.selection import Selection
 from vl_core import wire
+from vl_core.linked_view.choice import Choice
 from vl_core.structure import looking_queries
 from vl_core.token_attention import asking, has_place, profiles
 from vl_core.trace import Stack, TokenTable
@@ -32,7 +32,7 @@ def is_whole(stack: Stack) -> bool:
     return sum(wire.sizes(layer).bytes for layer in stack.blocks) <= WHOLE_BYTES
 
 
-def shown_tokens(stack: Stack, selection: Selection) -> tuple[int, ...]:
+def shown_tokens(stack: Stack, selection: Choice) -> tuple[int, ...]:
     """The tokens whose attention is on show: those pinned, or all words, or all there are.
 
     They are queries, or, if it is asked what another stream's tokens are looked at by, keys. To all
@@ -64,7 +64,7 @@ class Delivery:
     """
 
     stack: Stack
-    selection: Selection
+    selection: Choice
     is_whole: bool
     holds_layer: bool
     reach: int | None
@@ -72,7 +72,7 @@ class Delivery:
     offers_position: bool
 
     @classmethod
-    def of(cls, stack: Stack, selection: Selection, *, offers_position: bool) -> "Delivery":
+    def of(cls, stack: Stack, selection: Choice, *, offers_position: bool) -> "Delivery":
         """For this selection, which fits the stack."""
         whole, layer = is_whole(stack), wire.sizes(stack.blocks[selection.layer])
         return cls(
@@ -83,6 +83,24 @@ class Delivery:
             None if whole else BLINK // layer.products,
             shown_tokens(stack, selection),
             offers_position,
+        )
+
+    @classmethod
+    def whole_page(
+        cls, stack: Stack, selection: Choice, *, is_whole: bool, offers_position: bool
+    ) -> "Delivery":
+        """For a page without a server: it has all of this stack and works out everything itself.
+
+        is_whole: whether these are all layers that there are.
+        """
+        return cls(
+            stack,
+            selection,
+            is_whole,
+            holds_layer=True,
+            reach=None,
+            shown=shown_tokens(stack, selection),
+            offers_position=offers_position,
         )
 
     @property
@@ -132,7 +150,7 @@ class Delivery:
         """The description of a layer, after the tables of its masks, which it may share."""
         blocks, names = self.stack.blocks[layer], self._mask_names
         counts = len(self.stack.queries), len(self.stack.keys)
-        masks = {
+        masks: Blobs = {
             f"{self.stack.name}/{names[id(mask)]}": partial(wire.mask_bits, mask)
             for mask in wire.tables(blocks)
         }

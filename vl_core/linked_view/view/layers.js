@@ -37,22 +37,26 @@ function marks(places, count) {
   return found;
 }
 
-// One head of a layer: of each block its weights as codes, or its queries and keys as numbers. All
-// numbers of 32 bits come first, so that each lies where it can be read as it is.
+// One head of a layer: of each block its weights as codes, or its queries and keys as numbers. What
+// there is for each query and distance comes first, so that it lies where it can be read as it is.
 function readHead(layer, content, keyContent) {
   const { buffer, byteOffset } = content;
   let wide = byteOffset + 4;
-  let narrow = wide + 4 * layer.blocks.reduce((sum, { nQueries }) => sum + nQueries, 0);
+  let rest = wide + 4 * layer.blocks.reduce((sum, { nQueries, bias }) => sum + nQueries + (bias?.distances ?? 0), 0);
   let keyPlace = keyContent?.byteOffset;
-  const parts = layer.blocks.map(({ nQueries, nKeys, dim }) => {
+  const parts = layer.blocks.map(({ nQueries, nKeys, dim, isPrecise, bias }) => {
     const scales = new Float32Array(buffer, wide, nQueries);
-    const codes = new Uint16Array(buffer, narrow, nQueries * (dim ?? nKeys));
     wide += scales.byteLength;
-    narrow += codes.byteLength;
-    if (!dim) return { maxima: scales, codes };
-    const keys = new Uint16Array(keyContent.buffer, keyPlace, nKeys * dim);
-    keyPlace += keys.byteLength;
-    return { logSums: scales, queries: floats(codes), keys: floats(keys) };
+    const start = rest;
+    const size = isPrecise ? 4 : 2;
+    rest += size * nQueries * (dim ?? nKeys);
+    if (!dim) return { maxima: scales, codes: new Uint16Array(buffer, start, nQueries * nKeys) };
+    const added = bias ? new Float32Array(buffer, wide, bias.distances) : null;
+    wide += added?.byteLength ?? 0;
+    const queries = numbersAt(buffer, start, nQueries * dim, isPrecise);
+    const keys = numbersAt(keyContent.buffer, keyPlace, nKeys * dim, isPrecise);
+    keyPlace += size * nKeys * dim;
+    return { logSums: scales, added, queries, keys };
   });
   return { top: new Float32Array(buffer, byteOffset, 1)[0], parts };
 }
@@ -103,8 +107,8 @@ function addCoded(sum, { nQueries, nKeys }, { maxima, codes }, place, isColumn, 
   }
 }
 
-function addComputed(sum, block, { logSums, queries, keys }, place, isColumn, others, share) {
-  const { mask, dim, scaling, softcap } = block;
+function addComputed(sum, block, { logSums, added, queries, keys }, place, isColumn, others, share) {
+  const { mask, dim, scaling, softcap, bias } = block;
   const [from, to] = isColumn ? queryRange(mask, place, block.nQueries) : keyRange(mask, place, block.nKeys);
   const found = isColumn ? products(keys, place, queries, dim, from, to) : products(queries, place, keys, dim, from, to);
   const isFree = !block.isPadding && !block.allowed;
@@ -112,7 +116,9 @@ function addComputed(sum, block, { logSums, queries, keys }, place, isColumn, ot
     if (!isFree && !(isColumn ? isAllowed(block, other, place) : isAllowed(block, place, other))) continue;
     const score = scaling * found[i];
     const bent = softcap ? softcap * Math.tanh(score / softcap) : score;
-    sum[others ? others[other] : other] += share * Math.exp(bent - logSums[isColumn ? other : place]);
+    const [query, key] = isColumn ? [other, place] : [place, other];
+    const whole = added ? bent + added[bias.keys[key] - bias.queries[query]] : bent;
+    sum[others ? others[other] : other] += share * Math.exp(whole - logSums[query]);
   }
 }
 

@@ -1,0 +1,186 @@
+"""The items of a data set: what they are chosen by, a page of them, and the way to the others."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import streamlit as st
+
+from pages.shared import browsing, model_picker, set_scores, set_search, sets
+from pages.shared.browsing import LISTED, Browsed, Filter
+from pages.shared.layout import escaped
+from pages.shared.progress import POLL
+from pages.shared.set_search import Search
+from vl_core.errors import VLError
+
+LONGEST = 110  # characters of a question in the list
+OUTCOMES = {"any": "All", "right": "Right", "wrong": "Wrong", "unknown": "Not yet known"}
+MARKS = {True: " :green[✓]", False: " :red[✗]", None: ""}
+
+
+def filters(browsed: Browsed) -> None:
+    """The row of fields by which items are chosen."""
+    wanted = browsed.wanted
+    with st.container(horizontal=True, vertical_alignment="bottom", key="set_filters"):
+        st.session_state["set_text"] = wanted.text
+        st.text_input(
+            "Search",
+            key="set_text",
+            placeholder="Words of question, candidates, titles or answer",
+            icon=":material/search:",
+            max_chars=200,
+            on_change=_narrow,
+            args=("text", "set_text"),
+            width=380,
+        )
+        known = sets.categories(browsed.name)
+        if known:
+            st.session_state["set_category"] = wanted.category
+            st.selectbox(
+                "Category",
+                ["", *known],
+                format_func=lambda one: one or "All",
+                key="set_category",
+                on_change=_narrow,
+                args=("category", "set_category"),
+                width=180,
+            )
+        if sets.holds_traces(browsed.name) or set_scores.offers_choices(browsed.name):
+            st.session_state["set_outcome"] = wanted.outcome
+            st.segmented_control(
+                _whose_outcomes(browsed),
+                list(OUTCOMES),
+                format_func=OUTCOMES.__getitem__,
+                key="set_outcome",
+                required=True,
+                on_change=_narrow,
+                args=("outcome", "set_outcome"),
+            )
+
+
+def draw(browsed: Browsed) -> None:
+    """How many items were found, a page of them, and the pager."""
+    search, numbers = set_search.search(browsed), found(browsed)
+    n_pages = max(1, -(-len(numbers) // LISTED))
+    page = min(browsed.page, n_pages - 1)
+    shown = list(numbers[page * LISTED : (page + 1) * LISTED])
+    st.caption(_counted(browsed, numbers, search))
+    if search is not None and not search.job.is_done:
+        _watch(search, len(search.found), is_full=len(shown) == LISTED)
+    elif search is not None and search.job.problem:
+        st.error(escaped(search.job.problem), icon=":material/error:")
+    if shown:
+        _choice(browsed, shown)
+    if n_pages > 1:
+        # Its value cannot be set from outside: another page is another pager.
+        key = f"set_page_{page + 1}"
+        st.pagination(
+            n_pages, default=page + 1, key=key, max_visible_pages=5, on_change=_turn, args=(key,)
+        )
+    if len(numbers) > LISTED:
+        _jump(browsed)
+
+
+def found(browsed: Browsed) -> Sequence[int]:
+    """The numbers of the items that are chosen, as far as they are found; in order."""
+    search = set_search.search(browsed)
+    count = len(sets.opened(browsed.name))
+    numbers = range(count) if search is None else search.found.copy()
+    outcome = browsed.wanted.outcome
+    if outcome == "any" or sets.holds_traces(browsed.name):
+        return numbers
+    known = set_scores.outcomes(model_picker.chosen(), browsed.name)
+    if outcome == "unknown":
+        return [number for number in numbers if number not in known]
+    is_right = outcome == "right"
+    if search is None:  # the known ones are few, where the set may be large
+        return [number for number, right in known.items() if right == is_right]
+    return [number for number in numbers if known.get(number) == is_right]
+
+
+def around(numbers: Sequence[int], number: int) -> tuple[int, int]:
+    """How many of these come before this one, which need not be among them, and up to it."""
+    return bisect_left(numbers, number), bisect_right(numbers, number)
+
+
+def _narrow(field: str, key: str) -> None:
+    wanted: Filter = browsing.current().wanted
+    browsing.change(wanted=replace(wanted, **{field: st.session_state[key]}))
+
+
+def _turn(key: str) -> None:
+    browsing.change(page=st.session_state[key] - 1)
+
+
+def _whose_outcomes(browsed: Browsed) -> str:
+    if sets.holds_traces(browsed.name):
+        return "Its own model is"
+    return f"{set_scores.called(model_picker.chosen())} is"
+
+
+@st.fragment(run_every=POLL)
+def _watch(search: Search, n_found: int, *, is_full: bool) -> None:
+    """How far the search is; the list is drawn anew when it has ended or has more to show."""
+    search.look()
+    if search.job.is_done or (not is_full and len(search.found) > n_found):
+        st.rerun()
+    st.progress(search.job.share or 0.0, search.job.sentence)
+
+
+def _counted(browsed: Browsed, numbers: Sequence[int], search: Search | None) -> str:
+    count = len(sets.opened(browsed.name))
+    if browsed.wanted == Filter():
+        return f"{count:,} items"
+    said = f"{len(numbers):,} of {count:,} items"
+    if search is not None and search.n_unreadable:
+        said += f"; {search.n_unreadable:,} could not be read"
+    return said
+
+
+def _choice(browsed: Browsed, numbers: list[int]) -> None:
+    """The items of a page, of which the one that is looked at is chosen if it is among them."""
+    known = set_scores.outcomes(model_picker.chosen(), browsed.name)
+    labels = {number: _label(browsed.name, number, known) for number in numbers}
+    st.session_state["set_item"] = browsed.item if browsed.item in labels else None
+    with st.container(key="set_items"):
+        st.radio(
+            "Items",
+            numbers,
+            format_func=labels.__getitem__,
+            key="set_item",
+            index=None,
+            label_visibility="collapsed",
+            width="stretch",
+            on_change=lambda: browsing.change(item=st.session_state["set_item"]),
+        )
+
+
+def _label(name: str, number: int, known: Mapping[int, bool]) -> str:
+    """An item in a line, as Markdown: its number, the question, and whether the model was right."""
+    try:
+        item = sets.item(name, number)
+    except VLError:
+        return f"**{number + 1:,}** :gray[cannot be read]"
+    text = item.text if len(item.text) <= LONGEST else item.text[: LONGEST - 1].rstrip() + "…"
+    is_right = item.was_right if sets.holds_traces(name) else known.get(number)
+    category = f" :gray-badge[{escaped(item.category)}]" if item.category else ""
+    return f"**{number + 1:,}** {escaped(text)}{category}{MARKS[is_right]}"
+
+
+def _jump(browsed: Browsed) -> None:
+    """Straight to an item by its number."""
+    st.session_state["set_number"] = browsed.item + 1
+    st.number_input(
+        "Go to item number",
+        1,
+        len(sets.opened(browsed.name)),
+        key="set_number",
+        on_change=lambda: go_to(st.session_state["set_number"] - 1),
+        width=200,
+    )
+
+
+def go_to(number: int) -> None:
+    """Look at an item, and turn to its page of the list where all are listed."""
+    is_whole = browsing.current().wanted == Filter()
+    browsing.change(item=number, **({"page": number // LISTED} if is_whole else {}))
