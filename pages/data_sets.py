@@ -49,7 +49,7 @@ def choose() -> None:
 def describe(data: Dataset) -> None:
     """What the set says of itself."""
     with st.expander("About this set", icon=":material/info:"):
-        told = {"kind": data.kind, "items": f"{len(data):,}"} | data.metadata
+        told = {"kind": data.kind, "items": f"{len(data):,}", **data.metadata}
         st.markdown(
             "\n".join(f"- {escaped(what)}: {escaped(said(one))}" for what, one in told.items())
         )

@@ -29,6 +29,8 @@ centring            hidden states seen from their mean
 sinks               tokens that take attention whatever is asked; attention without them
 token_attention     what chosen tokens look at, and what looks at them, by layer and head
 attention_matrix    a whole matrix in few enough cells; attention_tables: the same to take away
+comparison          two examples, head by head and word by word; comparison_tables: to take away
+matched_tokens      which token of one example is which of another
 coverage            which part of a picture a model's patches cover
 figures             arrays -> Plotly figures
 store               traces on disk, keyed by content

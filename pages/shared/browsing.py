@@ -5,6 +5,7 @@ To look at an item puts nothing on show. What is put on show is looked at, too.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import streamlit as st
 
@@ -51,7 +52,7 @@ def current() -> Browsed:
     return browsed
 
 
-def change(**changes: object) -> None:
+def change(**changes: Any) -> None:  # noqa: ANN401 the fields of Browsed
     """Look at something else of the set; another filter starts on its first page."""
     if "wanted" in changes:
         changes = {"page": 0} | changes

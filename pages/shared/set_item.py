@@ -91,8 +91,10 @@ def _facts(item: Item) -> None:
     is_marked = any(option.title == item.answer for option in asked.options)
     told = {"answer": None if is_marked or len(asked.options) < 2 else item.answer}
     told |= {"category": item.category, **item.facts}
-    if text := "  \n".join(f"{escaped(what)}: {escaped(one)}" for what, one in told.items() if one):
-        st.caption(text)
+    lines = [f"{escaped(what)}: {escaped(one)}" for what, one in told.items() if one]
+    if lines:
+        # Pictures of VCR have names that would pass for addresses of mail: the joiner parts them.
+        st.caption("  \n".join(lines).replace("@", "@\N{WORD JOINER}"))
 
 
 def _lead_on(browsed: Browsed) -> None:

@@ -130,7 +130,7 @@ def _watch(search: Search, n_found: int, *, is_full: bool) -> None:
 def _counted(browsed: Browsed, numbers: Sequence[int], search: Search | None) -> str:
     count = len(sets.opened(browsed.name))
     if browsed.wanted == Filter():
-        return f"{count:,} items"
+        return f"{count:,} items" if count != 1 else "1 item"
     said = f"{len(numbers):,} of {count:,} items"
     if search is not None and search.n_unreadable:
         said += f"; {search.n_unreadable:,} could not be read"

@@ -17,6 +17,7 @@ SIDE = 640  # pixels, the most that a picture is wide
 HIGHEST = 360  # pixels on a page, so that the candidates below are seen with the picture
 SMALL = 320  # pixels of a small picture: twice what is shown, sharp on dense screens
 FONT = 15  # pixels
+NARROW = "[](){}|!.,:;' ijlI1"
 # Told apart from each other, light enough for dark letters.
 COLORS = (
     *("#4fc3f7", "#ffb74d", "#81c784", "#f06292", "#ffd54f", "#b39ddb"),
@@ -117,8 +118,10 @@ def _named(region: Region, scale: float, color: str, most: float) -> str:
 
 
 def _width(name: str) -> float:
-    """About how wide a name is: letters of East Asia are as wide as high."""
-    return FONT * sum(1.0 if east_asian_width(one) in "WF" else 0.56 for one in name)
+    """About how wide a name is: letters of East Asia are as wide as high, brackets narrow."""
+    wide = sum(east_asian_width(one) in "WF" for one in name)
+    narrow = sum(one in NARROW for one in name)
+    return FONT * (wide + 0.34 * narrow + 0.58 * (len(name) - wide - narrow))
 
 
 def _points(outline: Outline, scale: float) -> str:

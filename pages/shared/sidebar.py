@@ -94,6 +94,9 @@ def _gallery() -> None:
 
 
 def _show_gallery_entry() -> None:
+    # A browser that has not drawn the last run yet may send the field's old value once more.
+    if st.session_state["entry"] == st.session_state["shown_entry"]:
+        return
     entry = requests.gallery_entry(st.session_state["entry"])
     _ask(Request(_model(), "gallery", entry.name, entry.question.text))
 

@@ -184,7 +184,7 @@ def test_tables_are_kept_before_all_else():
     estimate = Estimate(LAYERS, {"s": 20}, masks=4)
 
     assert estimate.total == 90
-    assert Plan.within(16, estimate).stacks == {"a": (0, 2), "b": (), "c": ()}
+    assert Plan.within(15, estimate).stacks == {"a": (2,), "b": (4,), "c": ()}
 
 
 @pytest.mark.parametrize(
@@ -208,6 +208,21 @@ def test_layers_are_kept_evenly_over_the_depth(room, kept):
 def test_a_model_that_was_not_heard_has_no_estimate():
     """Nothing is made up."""
     assert capture.Footprint(lambda _: ()).estimate({}).total == 0
+
+
+def test_a_bias_of_distances_is_counted_once():
+    """Two places and a number of each head for each token, though two layers have it."""
+    places = [Place("answer", "answer", "answer", layer) for layer in range(2)]
+    footprint = capture.Footprint(lambda name: places[int(name) : int(name) + 1])
+    mask = LiveMask(bias=torch.ones(3, 9, 9).tril())
+    for layer in range(2):
+        footprint.hear(str(layer), evaluation(queries=9, keys=9, mask=mask))
+    tokens = random_tokens(n_text=100)
+
+    estimate = footprint.estimate({"answer": tokens})
+
+    assert estimate.masks == 2 * len(tokens) * (8 + 3 * 4)
+    assert estimate.stacks["answer"][0] == 2 * len(tokens) * 3 * 4 * 4
 
 
 def test_of_one_query_nothing_is_known_of_distances():

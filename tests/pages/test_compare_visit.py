@@ -84,7 +84,7 @@ def compare_them(page: Page) -> None:
     name = page.get_by_role("strong").filter(has_text=f"Layer {layer + 1}, head {head + 1}")
     expect(name).to_be_visible()
     before = visit.in_address(page, "tokens")
-    page.locator(".st-key-compare_words button").first.click()
+    page.locator(".st-key-compare_words [role=toolbar] button").first.click()
     page.wait_for_url(lambda _: visit.in_address(page, "tokens") != before)
     settled(page)
     for name in ("A", "B", "difference"):

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 import vl_core
-from pages.shared import models, requests, scene_sets, session, set_scores, sets
+from pages.shared import models, requests, scene_sets, selection, session, set_scores, sets
 from pages.shared.requests import OWN_TENSORS, Request
 from pages.shared.said import score
 from pages.shared.set_search import searched_text
@@ -41,12 +41,14 @@ def server(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sets")
     tensors(folder / "own")
     plain(folder / "plain")
+    (folder / "damaged.jsonl").write_text(f"{row('a?')}\n[1]\n{{\n{row('d?')}\n")
     vcr_sample.write(folder / "test", [vcr_sample.without_labels()], split="test")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VLINTERPRET_CACHE", str(folder / "store"))
         patch.setenv(
             "VLINTERPRET_DATASETS",
-            f"own={folder}/own,plain={folder}/plain,test={folder}/test,gone={folder}/gone",
+            f"own={folder}/own,plain={folder}/plain,test={folder}/test,gone={folder}/gone,"
+            f"damaged={folder}/damaged.jsonl",
         )
         patch.setattr(scene_sets, "COUNT", COUNT)
         forget_sets()
@@ -82,6 +84,11 @@ def tensors(folder):
             grid=(2, 3),
             **told,
         )
+
+
+def row(question):
+    """A line of a table about no picture."""
+    return json.dumps({"image": "", "question": question})
 
 
 def plain(folder):
@@ -317,11 +324,38 @@ def test_candidates_are_switched_with_layer_head_and_the_questions_words_in_plac
     assert [app.query_params[one] for one in ("item", "asked", "option", "layer", "head")] == [
         *("4", "2", "3", "3", "7")
     ]
+    assert app.query_params["tokens"] != "2,5"  # of another question
     button(app, "Previous candidate").click().run()
     button(app, "Previous candidate").click().run()
     assert app.query_params["option"] == "1"
     assert button(app, "Previous candidate").disabled
     assert errors(app) == []
+
+
+def test_the_head_that_was_suggested_stays_for_the_other_candidates():
+    """Although another one grounds their words best, as theirs alone would suggest."""
+    traces = [
+        session.trace_of(Request("embedded", "set", CHOICES, "", place=Place(3, 0, option)))
+        for option in range(4)
+    ]
+    heads = [selection.telling_head(trace.stacks["encoder"]) for trace in traces]
+    assert heads[0] != heads[1]
+    app = visitor(f"set={CHOICES}&item=4").run()
+    before = [app.query_params[one] for one in ("layer", "head")]
+    assert before == [str(number + 1) for number in heads[0]]
+
+    button(app, "Next candidate").click().run()
+
+    assert [app.query_params[one] for one in ("layer", "head")] == before
+
+
+def test_sources_are_stepped_through_with_nothing_pinned_to_another_picture():
+    """Their texts and pictures have nothing in common but the question."""
+    app = visitor(f"set={SOURCES}&item=1&tokens=2,3").run()
+    assert app.query_params["tokens"] == "2,3"
+    button(app, "Next source").click().run()
+    assert app.query_params["option"] == "2"
+    assert app.query_params["tokens"] != "2,3"
 
 
 def test_a_word_of_the_candidate_is_not_pinned_to_another_ones_word():
@@ -359,6 +393,30 @@ def test_the_items_that_were_found_are_stepped_through():
     app.switch_page(PAGE).run()
     assert app.radio(key="set_item").value == numbers[1]
     assert listed(app) == numbers
+
+
+def test_items_that_cannot_be_read_are_listed_and_passed_over():
+    """One that is chosen says why; steps lead to the next that can be read."""
+    app = at_sets()
+    choose_set(app, "damaged")
+    assert listed(app) == [0, 1, 2, 3]
+    assert [":gray[cannot be read]" in one for one in app.radio[0].options] == [
+        False,
+        True,
+        True,
+        False,
+    ]
+    app.radio(key="set_item").set_value(1).run()
+    assert len(errors(app)) == 1
+    assert "line 2 of damaged.jsonl" in errors(app)[0]
+
+    app.radio(key="set_item").set_value(0).run()
+    look_inside(app, 0)
+    app.switch_page("pages/heads.py").run()
+    button(app, "Next item").click().run()
+    assert (app.query_params["item"], errors(app)) == ("4", [])
+    button(app, "Previous item").click().run()
+    assert (app.query_params["item"], errors(app)) == ("1", [])
 
 
 def test_a_link_shows_the_same_again():
@@ -594,6 +652,19 @@ def test_a_model_that_is_not_loaded_scores_nothing_and_says_what_to_do():
     assert scores_on(app) == []
     assert button(app, "Score the set").disabled
     assert app.button(key="look_inside_0").disabled
+
+
+def test_a_link_waits_for_a_model_that_is_not_loaded():
+    """The set stands in the sidebar meanwhile, so that it can be asked about when it is."""
+    app = visitor(f"{LINK}&model=someone/model").run()
+
+    assert len(errors(app)) == 1
+    assert "someone/model is not loaded" in errors(app)[0]
+    assert app.sidebar.segmented_control(key="source").value == "set"
+    assert app.query_params["model"] == "someone/model"
+    assert "item 3: Q→A, candidate 2 of 4" in " ".join(
+        one.value.replace("\\", "") for one in app.sidebar.caption
+    )
 
 
 def test_what_is_kept_is_said_truly():

@@ -110,14 +110,14 @@ def chat_template(path: Path, tokenizer: PreTrainedTokenizerBase) -> str | None:
 
 
 def check_text(tokenizer: PreTrainedTokenizerBase, text: str, *placeholders: str) -> None:
-    """Raise TextError for a question that holds what the model takes for a command.
+    """Raise TextError for a text that holds what the model takes for a command.
 
     placeholders: what stands for a picture, which not every checkpoint declares to be a sign.
     """
     for token in sorted({*pieces.signs(tokenizer).values(), *placeholders}):
         if token.strip() and token in text:
             raise TextError(
-                f"The question contains {token}, which this model takes for a sign of its own "
+                f"The text contains {token}, which this model takes for a sign of its own "
                 "and not for text. Write it in another way."
             )
 
