@@ -209,12 +209,13 @@ def test_the_attention_of_no_word_is_refused(both):
         attention_in_both(*stacks, np.zeros((0, 2), int), 0, 0)
 
 
-def with_picture(size, rows, columns):
-    """Patches over a picture of that size."""
+def with_picture(size, rows, columns, left_out=0):
+    """Patches over a picture of that size, without the last ones."""
     picture = None if size is None else random_picture(size)
     seen = {"image": picture, "picture": picture, "original_size": size}
     example = replace(random_example(), regions=(), **seen)
     tokens = random_tokens(4, rows, columns, size=size or (60, 32))
+    tokens = tokens.chosen(slice(0, len(tokens) - left_out))
     return Trace(
         example,
         {"encoder": random_stream("encoder", tokens)},
@@ -232,6 +233,10 @@ def test_maps_are_laid_over_each_other_on_one_grid_only(both):
     larger, finer = with_picture((64, 36), 2, 3), with_picture((60, 32), 2, 6)
     assert "60 × 32 pixels and B's 64 × 36." in why_no_common_grid(one, larger, "encoder")
     assert "6 patches and B's into 12, of which 0" in why_no_common_grid(one, finer, "encoder")
+    fewer = with_picture((60, 32), 2, 3, left_out=2)
+    for pair, counts in (((one, fewer), (6, 4)), ((fewer, one), (4, 6))):
+        said = "A's picture is cut into {} patches and B's into {}, of which 4".format(*counts)
+        assert said in why_no_common_grid(*pair, "encoder")
     blind = with_picture(None, 0, 0)
     assert why_no_common_grid(one, blind, "encoder") == "B has no picture."
     assert why_no_common_grid(blind, one, "encoder") == "A has no picture."

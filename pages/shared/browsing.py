@@ -61,8 +61,10 @@ def change(**changes: Any) -> None:  # noqa: ANN401 the fields of Browsed
 
 def choose(name: str) -> None:
     """Look at another set, from its beginning and unfiltered."""
-    current()  # what is on show must not take its place again
-    st.session_state["browsed"] = Browsed(name)
+    # Compared, as what is on show must not take its place again, and as a browser that has not
+    # drawn the last run yet may send the field's old value once more.
+    if current().name != name:
+        st.session_state["browsed"] = Browsed(name)
 
 
 def _follow(name: str, place: Place) -> None:

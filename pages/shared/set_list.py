@@ -104,8 +104,10 @@ def around(numbers: Sequence[int], number: int) -> tuple[int, int]:
 
 
 def _narrow(field: str, key: str) -> None:
-    wanted: Filter = browsing.current().wanted
-    browsing.change(wanted=replace(wanted, **{field: st.session_state[key]}))
+    now = browsing.current().wanted
+    wanted = replace(now, **{field: st.session_state[key]})
+    if wanted != now:
+        browsing.change(wanted=wanted)
 
 
 def _turn(key: str) -> None:

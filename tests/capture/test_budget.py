@@ -217,12 +217,11 @@ def test_a_bias_of_distances_is_counted_once():
     mask = LiveMask(bias=torch.ones(3, 9, 9).tril())
     for layer in range(2):
         footprint.hear(str(layer), evaluation(queries=9, keys=9, mask=mask))
-    tokens = random_tokens(n_text=100)
+    tokens = random_tokens()
 
     estimate = footprint.estimate({"answer": tokens})
 
     assert estimate.masks == 2 * len(tokens) * (8 + 3 * 4)
-    assert estimate.stacks["answer"][0] == 2 * len(tokens) * 3 * 4 * 4
 
 
 def test_of_one_query_nothing_is_known_of_distances():
@@ -232,7 +231,7 @@ def test_of_one_query_nothing_is_known_of_distances():
     generator = torch.Generator().manual_seed(0)
     bias = torch.randn(3, 1, 9, generator=generator)
     footprint.hear("it", evaluation(queries=1, keys=9, dim=1, mask=LiveMask(bias=bias)))
-    tokens = random_tokens(n_text=100)
+    tokens = random_tokens()
 
     assert footprint.estimate({"answer": tokens}).stacks == {
         "answer": {0: 3 * 2 * len(tokens) ** 2}

@@ -139,11 +139,18 @@ def test_of_hidden_keys_no_bias_is_known():
     np.testing.assert_array_equal(rows[:, allowed], table[:, allowed])
 
 
-@pytest.mark.parametrize("value", [7.0, -torch.inf])
-def test_another_bias_follows_from_no_distance(value):
-    """One pair that differs from others as far apart, or is hidden from one head only."""
+def test_another_bias_follows_from_no_distance():
+    """One pair that differs from others as far apart, in one head."""
     table = bias_by_distance(3, 4, 6)
-    table[1, 2, 3] = value
+    table[1, 2, 3] += 1
+
+    assert LiveMask(bias=table).distances is None
+
+
+def test_what_is_hidden_from_some_heads_is_no_bias_of_distances():
+    """Though it be hidden for its distance: nothing that is kept beside the bias says so."""
+    table = bias_by_distance(3, 4, 6)
+    table[1, torch.ones(4, 6).triu(2).bool()] = -torch.inf
 
     assert LiveMask(bias=table).distances is None
 

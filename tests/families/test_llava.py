@@ -37,7 +37,6 @@ class TestLlava(DecoderChecks):
         """A tiny random checkpoint."""
         return save(tmp_path_factory.mktemp("llava"))
 
-
     def test_placeholders_are_refused_whatever_the_tokenizer_calls_them(self, folder, tmp_path):
         """In some published files the picture's token is said to be text."""
         for file in folder.iterdir():
@@ -51,7 +50,9 @@ class TestLlava(DecoderChecks):
         with pytest.raises(TextError, match="contains <image>"):
             family.inputs(self.asked("what is <image>?"))
         came = family.inputs(self.asked(self.question))["input_ids"]
-        assert torch.equal(came, families.load(folder).inputs(self.asked(self.question))["input_ids"])
+        assert torch.equal(
+            came, families.load(folder).inputs(self.asked(self.question))["input_ids"]
+        )
 
 
 class TestKeepingTheClassToken(DecoderChecks):

@@ -76,6 +76,7 @@ def test_the_three_maps_of_heads_show_a_b_and_b_minus_a():
 def test_both_pictures_have_the_scale_of_the_strongest_patch_of_both():
     """So that a color means the same share in either."""
     scale = shares_scale(A.weights, B.weights)
+    assert shares_scale(B.weights, A.weights) == scale
     one, other = (attention_on(one, scale).data[0] for one in (A, B))
 
     for marks, shown in ((one, A), (other, B)):

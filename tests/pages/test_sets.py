@@ -117,6 +117,19 @@ def test_what_lies_where_is_the_owners_business(monkeypatch, tmp_path):
         assert str(tmp_path) not in str(caught.value)
 
 
+def test_not_even_a_sentence_that_names_the_path_is_repeated(monkeypatch, tmp_path):
+    """Visitors know a set by its name."""
+
+    def refused(path):
+        raise DatasetError(f"{path} cannot be read: Permission denied.")
+
+    monkeypatch.setenv("VLINTERPRET_DATASETS", f"mine={tmp_path}")
+    monkeypatch.setattr(sets.datasets, "open", refused)
+
+    with pytest.raises(DatasetError, match=r"^mine cannot be read: Permission denied\.$"):
+        sets.opened("mine")
+
+
 def test_a_set_whose_files_come_back_can_be_opened_then(monkeypatch, tmp_path):
     """A failure is not remembered."""
     path = tmp_path / "rows.jsonl"

@@ -38,7 +38,7 @@ Head = tuple[int, int]  # layer and head, from 0
 
 
 def roles(table: TokenTable) -> Int[np.ndarray, "token"]:
-    """For each token its role by number: class token, other special, text, image; -1 for padding."""
+    """For each token its role by number: class token, other special, text, image; padding -1."""
     found = np.full(len(table), -1)
     for kind in ("special", "text", "image"):
         found[getattr(table, f"is_{kind}")] = ROLES.index(kind)

@@ -88,8 +88,9 @@ def head_maps(
         figure.update_xaxes(shown.layout.xaxis.to_plotly_json(), col=column)
         figure.update_yaxes(shown.layout.yaxis.to_plotly_json(), col=column)
     for number, scale in enumerate(scales, 1):
-        bar = {"title": {"text": unit if number == 1 else f"{unit}, {DIFFERENCE}"}}
-        place = {"orientation": "h", "y": -0.2, "yanchor": "top", "thickness": 12}
+        called = unit if number == 1 else f"{unit}, {DIFFERENCE}"
+        bar = {"title": {"text": called, "side": "top"}, "outlinewidth": 0, "thickness": 12}
+        place = {"orientation": "h", "y": -0.2, "yanchor": "top", "nticks": 5}
         span = {"x": 0.3, "len": 0.5} if number == 1 else {"x": 0.86, "len": 0.26}
         figure.layout[f"coloraxis{number}"] = {
             "colorscale": scale.for_plotly(),
