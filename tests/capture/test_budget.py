@@ -1,6 +1,7 @@
 """What a trace takes is known before the run, and what does not fit is not kept."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -216,7 +217,7 @@ def test_a_bias_of_distances_is_counted_once():
     footprint = capture.Footprint(lambda name: places[int(name) : int(name) + 1])
     mask = LiveMask(bias=torch.ones(3, 9, 9).tril())
     for layer in range(2):
-        footprint.hear(str(layer), evaluation(queries=9, keys=9, mask=mask))
+        footprint.hear(str(layer), [evaluation(queries=9, keys=9, mask=mask)])
     tokens = random_tokens()
 
     estimate = footprint.estimate({"answer": tokens})
@@ -230,9 +231,34 @@ def test_of_one_query_nothing_is_known_of_distances():
     footprint = capture.Footprint(lambda _: (place,))
     generator = torch.Generator().manual_seed(0)
     bias = torch.randn(3, 1, 9, generator=generator)
-    footprint.hear("it", evaluation(queries=1, keys=9, dim=1, mask=LiveMask(bias=bias)))
+    footprint.hear("it", [evaluation(queries=1, keys=9, dim=1, mask=LiveMask(bias=bias))])
     tokens = random_tokens()
 
     assert footprint.estimate({"answer": tokens}).stacks == {
         "answer": {0: 3 * 2 * len(tokens) ** 2}
     }
+
+
+@pytest.mark.parametrize(("n_parts", "size"), [(1, 15 * 15), (3, 15 * 6)])
+def test_masks_of_tiles_are_no_larger_than_tiles(n_parts, size):
+    """A mask that hides nothing may hide something of other tokens; of a tile, within the tile."""
+    place = Place("tower", "tower", "tower", 0)
+    footprint = capture.Footprint(lambda _: (place,))
+    mask = LiveMask(is_given=True)
+    footprint.hear("it", [evaluation(queries=6, keys=6, mask=mask) for _ in range(n_parts)])
+
+    assert footprint.estimate({"tower": random_tokens(n_text=7)}).masks == size
+
+
+def test_a_module_with_two_places_has_an_evaluation_of_each():
+    """As LXMERT's: words look at patches, then patches at words."""
+    places = (Place("t<-v", "t", "v", 0), Place("v<-t", "v", "t", 0))
+    footprint = capture.Footprint(lambda _: places)
+    bias = torch.randn(3, 5, 9, generator=torch.Generator().manual_seed(0))
+    plain = evaluation(queries=5, keys=9, dim=1)
+    footprint.hear("it", [plain, replace(plain, mask=LiveMask(bias=bias))])
+    tables = {"t": random_tokens(), "v": random_tokens(n_text=7)}
+
+    stacks = footprint.estimate(tables).stacks
+
+    assert stacks == {"t<-v": {0: (12 + 15) * 3 * 4}, "v<-t": {0: 12 * 15 * 3 * 2}}

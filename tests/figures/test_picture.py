@@ -84,7 +84,7 @@ def test_the_color_bar_ends_at_the_strongest_patch():
 
 
 def test_around_zero_a_patch_is_colored_by_its_sign_and_as_densely_as_it_is_far():
-    """Red above, blue below; zero is all but left alone, and what is beyond the scale is its end."""
+    """Red above, blue below; zero is left all but alone, what is beyond the scale is its end."""
     picture = np.full((20, 80, 3), 100, np.uint8)
     boxes = np.array([[0, 0, 20, 20], [20, 0, 40, 20], [40, 0, 60, 20], [60, 0, 80, 20]], float)
     weights = np.array([-2.0, 0.0, 1.0, 9.0])
@@ -94,5 +94,5 @@ def test_around_zero_a_patch_is_colored_by_its_sign_and_as_densely_as_it_is_far(
     below, zero, above, beyond = painted[10, 10::20].astype(int)
     assert below[2] - below[0] > 60
     assert np.ptp(zero) < 5
-    assert 60 > above[0] - above[2] > 20
-    assert beyond[0] - beyond[2] > 60
+    assert above[0] - above[2] > 20
+    assert np.abs(above - 100).sum() < np.abs(beyond - 100).sum()

@@ -81,7 +81,7 @@ def test_of_a_listed_model_is_told_what_it_answers_and_takes(hub):
     entry = next(one for one in checkpoints.CATALOGUE if one.model_id == VILT)
     assert f"**{VILT}**" in said(app.sidebar)
     assert f"Answers: {entry.answers}." in said(app.sidebar)
-    assert "Takes about 0.6 GB of memory, 283 MB on a GPU." in said(app.sidebar)
+    assert "Takes about 0.8 GB of memory, 283 MB on a GPU." in said(app.sidebar)
     assert "Not in the local cache" in said(app.sidebar)
     assert not is_ready(app)
     assert on_show(app) == (OPENED.model, OPENED.name)

@@ -22,7 +22,7 @@ from vl_core.trace import Stream, Trace
 def without_states(trace: Trace, *names: str) -> Trace:
     """The trace with nothing kept of the states of these streams."""
     dropped = {
-        name: Stream.of_states(name, stream.tokens, []) if name in names else stream
+        name: Stream.of(name, stream.tokens, np.empty((0, len(stream.tokens), 3), np.float32)) if name in names else stream
         for name, stream in trace.streams.items()
     }
     return replace(trace, streams=dropped)

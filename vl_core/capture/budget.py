@@ -1,7 +1,7 @@
 """How much memory a trace will take, known before the model runs, and what is kept of it."""
 
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from vl_core.capture.masks import LiveMask
 
 DEFAULT = 2**30  # bytes of one trace
+
+Heard = Sequence[Evaluation | Overheard]
 
 
 @dataclass(frozen=True)
@@ -126,18 +128,23 @@ def _of_attention(evaluation: Evaluation | Overheard) -> _Bytes:
     return _Bytes(number * heads * dim, number * key_heads * dim, pair)
 
 
-def _of_mask(evaluation: Evaluation | Overheard) -> _Bytes:
+def _of_mask(heard: Heard) -> _Bytes:
     """As a table of bytes, where it is one or may be of other tokens, and as a bias.
 
     Of the weights that are all there is, other tokens may leave zeros anywhere. A bias has two
-    places, and a number of each head, for each distance.
+    places, and a number of each head, for each distance. Of a layer in parts, such as tiles, each
+    token has a row as long as a part.
     """
-    if isinstance(evaluation, Overheard):
-        return _Bytes(0, 1, 1)
-    live, mask = evaluation.mask, evaluation.mask.description
-    bias = 0 if live.distances is None else 8 + SINGLE * len(live.distances.values)
-    has_table = mask.allowed is not None or (live.is_given and mask.kind == "full")
-    return _Bytes(bias, bias + int(mask.is_padding is not None), int(has_table))
+    one = heard[0]
+    if isinstance(one, Overheard):
+        bias, padding, has_table = 0, 1, True
+    else:
+        mask, distances = one.mask.description, one.mask.distances
+        bias = 0 if distances is None else 8 + SINGLE * len(distances.values)
+        padding = int(mask.is_padding is not None)
+        has_table = mask.allowed is not None or (one.mask.is_given and mask.kind == "full")
+    row = max(len(part.key_positions) for part in heard) if has_table and len(heard) > 1 else 0
+    return _Bytes(bias + row, bias + padding, int(has_table and len(heard) == 1))
 
 
 class Footprint:
@@ -153,12 +160,17 @@ class Footprint:
         self._masks: dict[tuple[str, LiveMask | Place], tuple[Place, _Bytes]] = {}
         self._states: dict[str, int] = {}
 
-    def hear(self, name: str, evaluation: Evaluation | Overheard) -> None:
-        """Learn how large one evaluation of this module is."""
-        for place in self._places(name):
-            self._layers[place] = _of_attention(evaluation)
-            owner = place if isinstance(evaluation, Overheard) else evaluation.mask
-            self._masks[place.stack, owner] = place, _of_mask(evaluation)
+    def hear(self, name: str, heard: Heard) -> None:
+        """Learn how large the evaluations of this module are, as they came in one run.
+
+        One place has all of them, of several each has its own.
+        """
+        places = self._places(name)
+        parts = [heard] if len(places) == 1 else [[one] for one in heard]
+        for place, own in zip(places, parts, strict=False):
+            self._layers[place] = _of_attention(own[0])
+            owner = place if isinstance(own[0], Overheard) else own[0].mask
+            self._masks[place.stack, owner] = place, _of_mask(own)
 
     def note(self, stream: str, state: Tensor) -> None:
         """Learn how large one hidden state of this stream is."""

@@ -60,7 +60,7 @@ def measured_at_load(
         run = _captured(model, inputs, expected)
     run.recorder.check_complete(expected)
     for name, heard in run.recorder.evaluations.items():
-        footprint.hear(name, heard[0])
+        footprint.hear(name, heard)
     figures = {
         "output_on_off": _outputs_difference(run.outputs, plain),
         "weights_vs_eager": _weights_difference(model, inputs, run),

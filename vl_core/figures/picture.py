@@ -104,7 +104,7 @@ def picture_with_weights(
     colors = np.array([channels(color) for color in scale.colors])
     stops = np.linspace(scale.low, scale.high, len(colors))
     color = np.stack([np.interp(value, stops, colors[:, i]) for i in range(3)], axis=2)
-    strength = value / max(abs(scale.low), abs(scale.high))
+    strength = np.abs(value) / max(abs(scale.low), abs(scale.high))
     cover = np.where(covered, FAINTEST + (STRONGEST - FAINTEST) * strength, 0)[:, :, None]
     return np.asarray((1 - cover) * base + cover * color).round().astype(np.uint8)
 
