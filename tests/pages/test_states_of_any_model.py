@@ -21,11 +21,13 @@ from vl_core.trace import Stream, Trace
 
 def without_states(trace: Trace, *names: str) -> Trace:
     """The trace with nothing kept of the states of these streams."""
-    dropped = {
-        name: Stream.of(name, stream.tokens, np.empty((0, len(stream.tokens), 3), np.float32)) if name in names else stream
-        for name, stream in trace.streams.items()
-    }
-    return replace(trace, streams=dropped)
+    dropped = {name: _without_states(trace.streams[name]) for name in names}
+    return replace(trace, streams={**trace.streams, **dropped})
+
+
+def _without_states(stream: Stream) -> Stream:
+    none = np.empty((0, len(stream.tokens), 3), np.float32)
+    return Stream.of(stream.name, stream.tokens, none)
 
 
 @pytest.fixture
