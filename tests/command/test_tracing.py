@@ -8,7 +8,9 @@ import pytest
 import vl_core
 from tests.command.conftest import ITEMS
 from vl_core.command import main
+from vl_core.command.batches import _said
 from vl_core.datasets.gallery import GALLERY
+from vl_core.trace import Prediction
 
 QUESTION = GALLERY[0].question.text
 
@@ -123,3 +125,10 @@ def test_items_that_are_not_there_are_refused(vcr, tmp_path):
     """With how many there are."""
     with pytest.raises(SystemExit, match=f"has {ITEMS} items"):
         main(["trace", "--data", str(vcr), "--to", str(tmp_path), "--first", "7"])
+
+
+def test_a_generated_answer_is_told_whole():
+    """Not its first token, whose probability is not that of the answer."""
+    prediction = Prediction("text", ((" red", 0.9), (" star", 0.8), ("</s>", 0.7)), text="red star")
+
+    assert _said(prediction) == {"kind": "text", "said": "red star", "value": None}

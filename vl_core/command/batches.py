@@ -17,6 +17,7 @@ from vl_core.command import head_tables, progress
 from vl_core.datasets.items import Asked, Dataset, Item
 from vl_core.datasets.whole_files import whole_file
 from vl_core.errors import DatasetError, VLError
+from vl_core.trace import Prediction
 
 if TYPE_CHECKING:
     from vl_core.model import Model
@@ -123,9 +124,7 @@ class Batch:
             "number": job.number,
             **labels,
             **_truth(item, asked, job.option),
-            "kind": trace.prediction.kind,
-            "said": trace.prediction.top[0][0],
-            "value": trace.prediction.top[0][1],
+            **_said(trace.prediction),
         }
         head_tables.write(head_tables.head_table(trace, labels), self._part(job), said)
 
@@ -155,6 +154,15 @@ class Batch:
     def _stem(self, job: Job) -> str:
         """In the order of the set, and with nothing of the set's own names: they may be paths."""
         return f"{job.number:07d}-{job.asked}-{job.option:02d}"
+
+
+def _said(prediction: Prediction) -> dict[str, Any]:
+    """The likeliest answer with its number; a generated text as a whole has none."""
+    likeliest, number = prediction.top[0]
+    said = {"said": likeliest, "value": number}
+    if prediction.text is not None:
+        said = {"said": prediction.text, "value": None}
+    return {"kind": prediction.kind, **said}
 
 
 def _truth(item: Item, asked: Asked, place: int) -> dict[str, Any]:
