@@ -64,8 +64,8 @@ def offers(shown: Request, trace: Trace) -> Iterator[Offer]:
     elif _can_be_blank(shown, trace):
         yield Offer(
             "Without the picture",
-            "A: a blank picture and the same question. B: what is on show. What remains alike owes "
-            "nothing to the picture.",
+            "A: a blank picture and the same question. B: what is on show. Heads near 0 did the "
+            "same whatever was in the picture.",
             replace(shown, instead=BLANK),
             shown,
         )

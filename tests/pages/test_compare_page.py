@@ -8,9 +8,10 @@ from urllib.parse import parse_qsl, urlencode
 
 import numpy as np
 import pytest
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from pages.shared import comparison_offers, models, pinned, requests, session
+from pages.shared import comparison_offers, models, pinned, requests, session, sets
 from pages.shared.requests import BLANK, Request, Upload
 from tests.browser import ROOT
 from tests.builders import random_picture
@@ -18,6 +19,7 @@ from tests.packed import unpacked
 from tests.test_comparison import by, trace_of, with_picture
 from vl_core import head_stats
 from vl_core.comparison import attention_in_both
+from vl_core.datasets import Asked, Option
 from vl_core.matched_tokens import matched_tokens
 
 A = requests.worked_example()
@@ -328,6 +330,33 @@ def test_ready_comparisons_suit_what_is_on_show():
     uploaded = Request("embedded", "upload", "0" * 64, "what?")
     assert list(comparison_offers.offers(uploaded, blind)) == []
     assert [offer.title for offer in comparison_offers.offers(uploaded, own)] == [
+        "Without the picture"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("shown", "right", "offered"),
+    [
+        (0, {2}, ("The right candidate", 2)),
+        (2, {2}, ("Another candidate", 3)),
+        (3, None, ("Another candidate", 0)),
+    ],
+)
+def test_of_a_set_the_right_candidate_is_offered_or_the_next(monkeypatch, shown, right, offered):
+    """Whichever is not on show; after the last one comes the first."""
+    options = tuple(Option(str(i), f"candidate {i}", Image.new) for i in range(4))
+    asked = Asked("Q->A", "what?", options, None if right is None else frozenset(right))
+    monkeypatch.setattr(sets, "asked", lambda *_: asked)
+    wanted = Request("embedded", "set", "some set", "", place=sets.Place(5, 0, shown))
+
+    *_, offer = comparison_offers.offers(wanted, trace_of(1, 4))
+
+    title, option = offered
+    assert offer.title == title
+    assert (offer.one, offer.other) == (wanted, replace(wanted, place=sets.Place(5, 0, option)))
+    assert f"candidate {option + 1} of 4" in offer.said
+    own = replace(wanted, question="my own?")
+    assert [one.title for one in comparison_offers.offers(own, trace_of(1, 4))] == [
         "Without the picture"
     ]
 

@@ -46,6 +46,7 @@ def test_two_candidates_of_a_scene_are_compared(url, browser):
         with visitor(browser, width=800, scheme="dark") as others:
             see_the_same(others.new_page(), page.url)
         swap(page)
+        choose_another_candidate(page)
         assert found == []
 
 
@@ -112,4 +113,14 @@ def swap(page: Page) -> None:
     expect(cards(page).nth(0)).to_contain_text("candidate 2 of 4")
     expect(cards(page).nth(1)).to_contain_text("candidate 1 of 4")
     expect(cell(page, "compare_a", layer, head)).to_have_attribute("aria-selected", "true")
+    settled(page)
+
+
+def choose_another_candidate(page: Page) -> None:
+    """The others of the question are a click away; the one that is pinned is marked."""
+    options = page.locator(".st-key-compare_option")
+    expect(options.get_by_role("radio", name="2 (A)")).to_be_visible()
+    options.get_by_role("radio", name="4").click()
+    visit.expect_in_address(page, option="4")
+    expect(cards(page).nth(1)).to_contain_text("candidate 4 of 4")
     settled(page)

@@ -90,7 +90,7 @@ def head_maps(
     for number, scale in enumerate(scales, 1):
         called = unit if number == 1 else f"{unit}, {DIFFERENCE}"
         bar = {"title": {"text": called, "side": "top"}, "outlinewidth": 0, "thickness": 12}
-        place = {"orientation": "h", "y": -0.2, "yanchor": "top", "nticks": 5}
+        place = {"orientation": "h", "y": -0.26, "yanchor": "top", "nticks": 5}
         span = {"x": 0.3, "len": 0.5} if number == 1 else {"x": 0.86, "len": 0.26}
         figure.layout[f"coloraxis{number}"] = {
             "colorscale": scale.for_plotly(),
@@ -98,8 +98,8 @@ def head_maps(
             "cmax": scale.high,
             "colorbar": bar | place | span,
         }
-    height = 210 + max(210, min(30 * len(one), 620))
-    return styled(figure, escape(name, quote=False), height).update_layout(margin_b=110)
+    height = 224 + max(210, min(30 * len(one), 620))
+    return styled(figure, escape(name, quote=False), height).update_layout(margin_b=124)
 
 
 def attention_on(seen: Seen, scale: ColorScale) -> "go.Figure":
