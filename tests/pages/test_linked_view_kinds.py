@@ -74,9 +74,13 @@ def shares(page: Page) -> list[float]:
 
 
 def expect_heard(page: Page, **wanted: object) -> None:
-    """Wait until Python has been told all of this."""
+    """Wait until Python has been told all of this.
+
+    While Streamlit draws anew, the line of the last run may stand beside that of this one.
+    """
     for name, value in wanted.items():
-        expect(page.get_by_text(re.compile(rf"'{name}': {re.escape(repr(value))}"))).to_be_visible()
+        told = page.get_by_text(re.compile(rf"'{name}': {re.escape(repr(value))}"))
+        expect(told.first).to_be_visible()
 
 
 def test_words_are_asked_and_another_streams_patches_answer(open_on, across):
