@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
+from threadpoolctl import threadpool_limits
 
 from benchmarks import machine
 from benchmarks.figure import Figure, table, written
@@ -43,7 +44,7 @@ def measured(sizes: Sequence[str], ways: Sequence[str], rounds: int) -> Iterator
 
     Times are CPU seconds of one thread, all ways in turn in one process, the least of all rounds.
     """
-    torch.set_num_threads(1)
+    _keep_to_one_thread()
     for size in sizes:
         yield from _times(size, ways, rounds)
         yield from _peaks(size, ways)
@@ -84,7 +85,7 @@ def _peak(size: str, way: str) -> float:
 
 
 def _own_peak(size: str, way: str) -> float:
-    torch.set_num_threads(1)
+    _keep_to_one_thread()
     subject = _subject(size)
     run = WAYS[way](subject)
     Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
@@ -92,6 +93,12 @@ def _own_peak(size: str, way: str) -> float:
     with torch.inference_mode():
         run()
     return machine.peak("self") - before
+
+
+def _keep_to_one_thread() -> None:
+    """Those of numpy's matrix products would wait by spinning, which counts as CPU time."""
+    torch.set_num_threads(1)
+    threadpool_limits(1)
 
 
 def _subject(size: str) -> Subject:
