@@ -8,6 +8,7 @@ from typing import cast
 
 from vl_core.checkpoints import EMBEDDED_NAME, PRECISIONS, Precision, is_hub_name
 from vl_core.checkpoints.naming import hub_name
+from vl_core.datasets.named import named
 from vl_core.errors import ModelError, SettingError
 
 PREFIX = "VLINTERPRET_"
@@ -50,18 +51,11 @@ def data_sets() -> dict[str, str]:
     """The owner's data sets: where each lies, by the name under which visitors choose it."""
     found: dict[str, str] = {}
     for said in _listed("DATASETS"):
-        name, path = _named(said)
+        name, path = named(said)
+        name = name or Path(path).name or path
         others = (f"{name} ({number})" for number in count(2))
         found[next(one for one in chain([name], others) if one not in found)] = path
     return found
-
-
-def _named(said: str) -> tuple[str, str]:
-    """Name and path of "name=path", or of a path by itself, which is called after its file."""
-    name, separator, path = (part.strip() for part in said.partition("="))
-    if name and path and separator and os.sep not in name and not Path(said).exists():
-        return name, path
-    return Path(said).name or said, said
 
 
 def modules() -> dict[str, tuple[str, ...]]:

@@ -237,6 +237,7 @@ def test_what_a_database_brought_goes_back_into_it(tmp_path, quick):
         (None, Prediction("answer", (("yes", 0.9),)), None),
         ("yes", Prediction("score", (("yes", 3.0),)), None),
         ("yes", Prediction.told("yes"), None),
+        ("yes", Prediction("match", (("match", 0.8), ("no match", 0.2))), None),
     ],
 )
 def test_the_model_was_right_where_it_is_known(tmp_path, quick, answer, prediction, accuracy):

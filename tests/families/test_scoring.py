@@ -176,7 +176,7 @@ def test_a_matching_model_scores_the_whole_text(matching, task):
     assert score == pytest.approx(OWN_NUMBERS[matching.family.name](outputs), abs=1e-5)
     assert shown.kind == plain.kind
     assert dict(shown.top) == pytest.approx(dict(plain.top), abs=1e-5)
-    name = "match" if shown.kind == "answer" else example.text
+    name = "match" if shown.kind == "match" else example.text
     assert dict(shown.top)[name] == pytest.approx(score, abs=1e-5)
     assert matching.score(judged(CANDIDATES[0], task)) != pytest.approx(score, abs=1e-6)
 

@@ -66,6 +66,7 @@ class TestMatching(RegionChecks):
             logits = family.model(**family.inputs(example)).seq_relationship_logits[0]
 
         said = dict(trace.prediction.top)
+        assert trace.prediction.kind == "match"
         assert said["match"] == pytest.approx(float(logits.softmax(-1)[0]), abs=1e-5)
         assert sum(said.values()) == pytest.approx(1)
 

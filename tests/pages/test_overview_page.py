@@ -103,7 +103,7 @@ def test_the_answer_of_a_model_that_ran_elsewhere_is_only_told(page, told, answe
 
     assert shown["answers"] == answers
     assert note in shown["note"]
-    assert "The right answer is known: yes." in shown["truth"]
+    assert "The right answer is known: “yes”" in shown["truth"]
     assert said_in_words(trace.prediction) == (told or "not told", "")
 
 
@@ -156,11 +156,12 @@ def test_generated_text_is_text_with_each_tokens_probability(page):
     ("kind", "top", "answer", "sentence"),
     [
         ("answer", (("yes", 0.9),), "yes", "the model is right"),
-        ("answer", (("no", 0.9),), "yes", "the model is wrong: it is yes"),
+        ("answer", (("no", 0.9),), "yes", "the model is wrong: it is “yes”"),
         ("answer", (("Yes", 0.9),), "yes", "the model is right"),
-        ("score", (("yes", 3.5),), "yes", "The right answer is known: yes."),
-        ("text", (("Yes", 0.9), (".", 0.9)), "yes", "The right answer is known: yes."),
-        ("similarity", (("yes", 0.3),), "yes", "The right answer is known: yes."),
+        ("score", (("yes", 3.5),), "yes", "The right answer is known: “yes”"),
+        ("text", (("Yes", 0.9), (".", 0.9)), "yes", "The right answer is known: “yes”"),
+        ("similarity", (("yes", 0.3),), "yes", "The right answer is known: “yes”"),
+        ("match", (("no match", 0.9), ("match", 0.1)), "yes", "The right answer is known: “yes”"),
         ("answer", (("yes", 0.9),), None, ""),
     ],
 )
@@ -172,6 +173,16 @@ def test_a_verdict_is_given_where_it_is_plain(kind, top, answer, sentence):
 
     assert sentence in shown["truth"]
     assert bool(shown["truth"]) == (answer is not None)
+
+
+def test_an_answer_is_not_held_against_the_candidate_that_would_be_right():
+    """A model with a fixed list of answers answers what a candidate says, too, in its own words."""
+    trace = predicting("answer", ("no", 0.9))
+    judged = replace(trace.example, answer="He waits.", task="candidate")
+
+    assert payload(replace(trace, example=judged))["truth"] == (
+        "The right answer is known: “He waits.”"
+    )
 
 
 def test_without_a_picture_there_is_none_to_see(page):

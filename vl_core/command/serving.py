@@ -12,6 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from vl_core.datasets.named import named
 from vl_core.errors import SettingError
 
 _APP = Path(__file__).parents[2] / "streamlit_app.py"
@@ -63,9 +64,7 @@ def settings(chosen: argparse.Namespace) -> dict[str, str]:
 
 def _absolute(said: str) -> str:
     """With the path in full, as the app may run in another folder."""
-    name, separator, path = said.rpartition("=")
-    if separator and not Path(path).exists() and Path(said).exists():
-        name, separator, path = "", "", said  # the path itself has a "=" in it
+    name, path = named(said)
     if not Path(path).exists():
         raise SettingError(f"There is no {path}. Give a file or a folder that holds a data set.")
-    return f"{name}{separator}{Path(path).resolve()}"
+    return f"{name}={Path(path).resolve()}" if name else str(Path(path).resolve())

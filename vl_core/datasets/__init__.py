@@ -5,7 +5,7 @@
     data[0].asked[0].options[0].example()   # what a model is given
 
 items                what every data set offers: items, what is asked of each, options
-opening              which kind lies at a path
+opening, named       which kind lies at a path; the name that its owner gives it
 vcr, webqa           the data sets of those names, with their metrics and submissions
 interpret            databases of the original VL-InterpreT
 arrow                data sets of Hugging Face on disk

@@ -93,4 +93,4 @@ def words(
 def match(share: float, similarity: float | None = None) -> Prediction:
     """Whether picture and text belong together; share: the model's probability that they do."""
     both = (("match", share), ("no match", 1 - share))
-    return Prediction("answer", tuple(sorted(both, key=lambda one: -one[1])), similarity)
+    return Prediction("match", tuple(sorted(both, key=lambda one: -one[1])), similarity)

@@ -24,7 +24,6 @@ from vl_core.trace import Prediction, TokenTable
 
 STREAM = "encoder"
 _LAYERS = "visual_bert.encoder.layer"
-MATCHES = ("match", "no match")  # what the sentence-image head was trained to tell apart
 KINDS: Mapping[str, type[PreTrainedModel]] = {
     "VisualBertForQuestionAnswering": VisualBertForQuestionAnswering,
     "VisualBertForPreTraining": VisualBertForPreTraining,
@@ -72,21 +71,22 @@ class VisualBert(regions.Reader):
         return {STREAM: layers.doors(self.model, _LAYERS)}
 
     @property
-    def _answers(self) -> Mapping[int, str]:
-        is_matching = isinstance(self.model, VisualBertForPreTraining)
-        return dict(enumerate(MATCHES)) if is_matching else self.model.config.id2label
+    def _is_matching(self) -> bool:
+        return isinstance(self.model, VisualBertForPreTraining)
 
     def answer_logits(self, outputs: Mapping[str, Any]) -> Tensor:
         """Sequence x answer; for matching, sequence x (match, no match)."""
-        is_matching = isinstance(self.model, VisualBertForPreTraining)
-        logits: Tensor = outputs["seq_relationship_logits" if is_matching else "logits"]
+        logits: Tensor = outputs["seq_relationship_logits" if self._is_matching else "logits"]
         return logits
 
     def prediction(
         self, _example: Example, _inputs: BatchFeature, outputs: Mapping[str, Any], /
     ) -> Prediction:
-        """The likeliest answers."""
-        return likeliest(self.answer_logits(outputs)[0], self._answers)
+        """The likeliest answers, or the verdict of the head that was trained to match."""
+        logits = self.answer_logits(outputs)[0]
+        if self._is_matching:
+            return pairs.match(float(logits.float().softmax(dim=-1)[0]))
+        return likeliest(logits, self.model.config.id2label)
 
     def preprocessing(self) -> dict[str, Any]:
         """What is read of each region."""

@@ -12,7 +12,7 @@ from vl_core.frozen import freeze, own_mapping
 
 ROUNDING = 1e-3
 
-PredictionKind = Literal["answer", "score", "similarity", "text", "told"]
+PredictionKind = Literal["answer", "match", "score", "similarity", "text", "told"]
 _LARGEST = float(np.finfo(np.float64).max)
 _RANGES = {"similarity": (-1, 1), "score": (-_LARGEST, _LARGEST)}
 
@@ -21,13 +21,13 @@ _RANGES = {"similarity": (-1, 1), "score": (-_LARGEST, _LARGEST)}
 class Prediction:
     """What the model said.
 
-    kind: "answer" from a fixed list, the "score" of a candidate or a source, "similarity" of
-    picture and text, or generated "text"; "told" where the model ran elsewhere, and its answer is
-    known without any number, or is not known either. top: the likeliest first, each with its
-    probability (0..1); for a similarity the cosine (-1..1), for generated text what each token
-    adds to it, in turn, with that token's probability; for a score any number, which is larger the
-    better what was judged fits and compares with those of the same question only; for what was
-    told one answer with nan, or none.
+    kind: "answer" from a fixed list, "match" or no match of picture and text, the "score" of a
+    candidate or a source, "similarity" of picture and text, or generated "text"; "told" where the
+    model ran elsewhere, and its answer is known without any number, or is not known either. top:
+    the likeliest first, each with its probability (0..1); for a similarity the cosine (-1..1), for
+    generated text what each token adds to it, in turn, with that token's probability; for a score
+    any number, which is larger the better what was judged fits and compares with those of the same
+    question only; for what was told one answer with nan, or none.
     similarity: the cosine of picture and text, where a model gives it beside an answer.
     text: all that was generated, without signs such as </s>, which have their place in `top`; None
     where nothing is generated.

@@ -97,6 +97,18 @@ class Trace:
             )
 
     @property
+    def was_right(self) -> bool | None:
+        """Whether the model's answer is the right one; None where it is not known or not plain.
+
+        It is plain of an answer out of a list to a question, and neither of generated text nor of
+        what the model says to a candidate or source.
+        """
+        right, said = self.example.answer, self.prediction
+        if right is None or (said.kind, self.example.task) != ("answer", "answer"):
+            return None
+        return said.top[0][0].casefold() == right.casefold()
+
+    @property
     def n_bytes(self) -> int:
         """About how many bytes of memory it takes: attention with its masks, hidden states."""
         blocks = (block for stack in self.stacks.values() for one in stack.blocks for block in one)

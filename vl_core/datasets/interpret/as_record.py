@@ -186,9 +186,4 @@ def _chosen(trace: Trace, name: str | None) -> Stack:
 def _was_right(trace: Trace) -> bool | None:
     """Whether the model was right, where a database said so or answer and truth are known."""
     told = trace.provenance.preprocessing.get(WAS_RIGHT)
-    if told is not None:
-        return bool(told)
-    right, prediction = trace.example.answer, trace.prediction
-    if right is None or prediction.kind != "answer":
-        return None
-    return prediction.top[0][0].casefold() == right.casefold()
+    return trace.was_right if told is None else bool(told)

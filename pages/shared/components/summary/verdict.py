@@ -13,6 +13,7 @@ LISTED = 5
 READ = "The text, as the model reads it"  # a question, a caption, or how a caption begins
 TITLES = {
     "answer": "What the model answers",
+    "match": "Whether picture and text belong together, in the model's eyes",
     "score": "How well it fits, in the model's eyes",
     "similarity": "How alike the model finds picture and text",
     "text": "What the model answers",
@@ -98,11 +99,10 @@ def _note(prediction: Prediction) -> str:
 
 def _truth(trace: Trace) -> str:
     """The right answer where it is known, and whether the model gave it where that is plain."""
-    right, prediction = trace.example.answer, trace.prediction
+    right = trace.example.answer
     if right is None:
         return ""
-    if prediction.kind in ("score", "similarity", "text", "told"):
-        return f"The right answer is known: {right}."
-    is_right = prediction.top[0][0].casefold() == right.casefold()
-    verdict = "right" if is_right else f"wrong: it is {right}"
-    return f"The scene's own answer is known; the model is {verdict}."
+    if trace.was_right is None:
+        return f"The right answer is known: “{right}”"
+    verdict = "right" if trace.was_right else f"wrong: it is “{right}”"
+    return f"The right answer is known; the model is {verdict}."
