@@ -13,7 +13,7 @@ import streamlit as st
 from pages.shared import scene_sets, settings
 from pages.shared.memo import Memo
 from vl_core import datasets
-from vl_core.datasets import Asked, Dataset, HoldsTraces, Item, Option
+from vl_core.datasets import Asked, Dataset, HoldsTraces, Item, Option, vcr
 from vl_core.datasets.opening import SCENES
 from vl_core.errors import DatasetError, VLError
 
@@ -138,7 +138,7 @@ def _of_owner(name: str, path: str) -> Dataset:
     try:
         if path != SCENES and not Path(path).exists():
             raise DatasetError(f"The files of “{name}” are not where this server looks for them.")
-        return datasets.open(path)
+        return datasets.open(path, tags=settings.tags() if vcr.is_at(Path(path)) else None)
     except VLError as error:
         # "." would be found in any sentence; only the full path tells where the set lies.
         said = str(error).replace(path, name) if Path(path).is_absolute() else str(error)

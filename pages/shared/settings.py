@@ -58,6 +58,11 @@ def data_sets() -> dict[str, str]:
     return found
 
 
+def tags() -> str | None:
+    """What objects are called in VCR's texts, if settled."""
+    return _text("TAGS") or None
+
+
 def modules() -> dict[str, tuple[str, ...]]:
     """For each setting that names modules of the owner's own, which."""
     return {PREFIX + name: _listed(name) for name in ("STATISTICS", "FAMILIES")}

@@ -1,5 +1,7 @@
 """Small generated sets in the formats of VCR and WebQA, and a picture."""
 
+import json
+
 import pytest
 
 from vl_core.datasets.gallery import GALLERY
@@ -26,6 +28,16 @@ def webqa(tmp_path_factory):
     folder = tmp_path_factory.mktemp("scenes-webqa")
     write_webqa(folder, sourced_items(UNSEEN_SEEDS, ITEMS, n_sources=5), "val")
     return folder
+
+
+@pytest.fixture(scope="session")
+def folder_of_words(tmp_path_factory):
+    """A table with two candidates for its only picture."""
+    folder = tmp_path_factory.mktemp("words")
+    GALLERY[0].example().image.save(folder / "a.png")
+    row = {"image": "a.png", "question": "is there a star?", "candidates": ["yes", "no"]}
+    (folder / "rows.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
+    return folder / "rows.jsonl"
 
 
 @pytest.fixture(scope="session")

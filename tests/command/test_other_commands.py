@@ -66,12 +66,16 @@ def test_an_item_that_is_not_there_is_said(vcr):
 def test_serving_sets_what_the_owner_may_settle(vcr, tmp_path):
     """Paths in full, with their names; what is not there is refused before anything starts."""
     chosen = _parser().parse_args(
-        ["serve", "--data", f"scenes={vcr}", "--data", str(tmp_path), "--model", "a/b"]
+        [
+            *("serve", "--data", f"scenes={vcr}", "--data", str(tmp_path), "--model", "a/b"),
+            *("--tags", "class"),
+        ]
     )
 
     assert serving.settings(chosen) == {
         "VLINTERPRET_DATASETS": f"scenes={vcr.resolve()},{tmp_path.resolve()}",
         "VLINTERPRET_MODELS": "a/b",
+        "VLINTERPRET_TAGS": "class",
     }
     chosen.data = ["mine=nowhere"]
     with pytest.raises(SettingError, match="There is no nowhere"):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tests.command.conftest import ITEMS
+from vl_core import datasets
 from vl_core.command import main
 from vl_core.datasets import scored
 from vl_core.datasets.scored import Scored, ScoreFile
@@ -122,6 +123,39 @@ def test_only_whole_test_splits_are_submitted(vcr, tmp_path):
     """Validation has rationales for the right answer only."""
     with pytest.raises(SystemExit, match="Score the whole test split"):
         main(["score", str(vcr / "val.jsonl"), "--submission", str(tmp_path / "a.csv")])
+
+
+def test_a_submission_names_the_sources_above_the_threshold(webqa, tmp_path):
+    """For every question; where the threshold lies must be said."""
+    arguments = ["score", str(webqa), "--split", "val", "--submission", str(tmp_path / "a.json")]
+    with pytest.raises(SystemExit, match="give it with --threshold"):
+        main(arguments)
+
+    main([*arguments, "--threshold", "0", "--to", str(tmp_path / "a.jsonl")])
+
+    told = json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))
+    data = datasets.open(webqa)
+    _, *lines = (tmp_path / "a.jsonl").read_text(encoding="utf-8").splitlines()
+    scores = [json.loads(line)["scores"] for line in lines]
+    for number, item in enumerate(data):
+        sources = data.question(number).sources
+        wanted = [s.number for s, score in zip(sources, scores[number], strict=True) if score > 0]
+        assert told[item.name] == {"sources": wanted, "answer": ""}
+    assert any(one["sources"] for one in told.values())
+
+
+def test_only_whole_sets_are_submitted(webqa, folder_of_words, tmp_path):
+    """Of WebQA all questions, and of other sets there is no server."""
+    with pytest.raises(SystemExit, match=f"{ITEMS - 1} of {ITEMS} questions are not scored"):
+        main(
+            [
+                *("score", str(webqa), "--limit", "1", "--threshold", "0"),
+                *("--submission", str(tmp_path / "a.json")),
+            ]
+        )
+    with pytest.raises(SystemExit, match="no submission file of scores for a set of the kind"):
+        main(["score", str(folder_of_words), "--submission", str(tmp_path / "a.json")])
+    assert not (tmp_path / "a.json").exists()
 
 
 def test_sources_are_scored(webqa, tmp_path, capsys):

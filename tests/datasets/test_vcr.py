@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tests.datasets import vcr_sample as sample
+from vl_core import datasets
 from vl_core.datasets import vcr
 from vl_core.datasets.items import Dataset
 from vl_core.datasets.vcr import VCR
@@ -240,6 +241,26 @@ def test_of_several_splits_val_comes_first(folder):
     assert VCR(folder)[0].name == "train-7"
     (folder / "train.jsonl").unlink()
     assert VCR(folder)[0].name == "test-7"
+
+
+def test_a_split_can_be_asked_for(folder):
+    """By its name, of a folder that has it; a file is one split and no other."""
+    sample.write(folder, [sample.line(annot_id="train-7")], split="train")
+
+    assert datasets.open(folder, split="train")[0].name == "train-7"
+    assert datasets.open(folder / "train.jsonl", split="train").metadata["split"] == "train"
+    with pytest.raises(DatasetError, match=r"has no split test; it has val, train\."):
+        datasets.open(folder, split="test")
+    with pytest.raises(DatasetError, match=r"val\.jsonl is not the split train"):
+        datasets.open(folder / "val.jsonl", split="train")
+
+
+def test_tags_of_another_style_make_it_another_set(folder):
+    """Scores and traces of one are not gone on with by the other, whose texts differ."""
+    plain, named = datasets.open(folder), datasets.open(folder, tags="name")
+
+    assert plain[0].text != named[0].text
+    assert (plain.name, named.name) == (f"{folder.name}, val", f"{folder.name}, val, tags as name")
 
 
 def test_it_is_told_by_names_and_first_bytes(folder, tmp_path):

@@ -9,6 +9,8 @@ import vl_core
 from pages.shared import scene_sets, sets
 from pages.shared.sets import Place
 from tests.pages.set_visits import CHOICES, SOURCES, Listed, choosing, forget_sets, plain
+from vl_core.datasets.scenes import UNSEEN_SEEDS, choice_items
+from vl_core.datasets.scenes.vcr_files import write_vcr
 from vl_core.errors import DatasetError
 
 
@@ -120,7 +122,7 @@ def test_what_lies_where_is_the_owners_business(monkeypatch, tmp_path):
 def test_not_even_a_sentence_that_names_the_path_is_repeated(monkeypatch, tmp_path):
     """Visitors know a set by its name."""
 
-    def refused(path):
+    def refused(path, **_):
         raise DatasetError(f"{path} cannot be read: Permission denied.")
 
     monkeypatch.setenv("VLINTERPRET_DATASETS", f"mine={tmp_path}")
@@ -128,6 +130,17 @@ def test_not_even_a_sentence_that_names_the_path_is_repeated(monkeypatch, tmp_pa
 
     with pytest.raises(DatasetError, match=r"^mine cannot be read: Permission denied\.$"):
         sets.opened("mine")
+
+
+def test_the_owner_chooses_what_objects_are_called(monkeypatch, tmp_path):
+    """In VCR's texts; other sets have no such names, and open as ever."""
+    write_vcr(tmp_path / "scenes", choice_items(UNSEEN_SEEDS, 1), "val")
+    (tmp_path / "rows.jsonl").write_text('{"image": "a.png", "question": "what?"}\n')
+    monkeypatch.setenv("VLINTERPRET_DATASETS", f"vcr={tmp_path}/scenes,mine={tmp_path}/rows.jsonl")
+    monkeypatch.setenv("VLINTERPRET_TAGS", "class")
+
+    assert sets.opened("vcr").metadata["tags"] == "class"
+    assert len(sets.opened("mine")) == 1
 
 
 def test_a_set_whose_files_come_back_can_be_opened_then(monkeypatch, tmp_path):

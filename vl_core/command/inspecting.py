@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vl_core.command import data_choice
 from vl_core.errors import DatasetError
 from vl_core.trace import Stack, Trace
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """A file or a folder, and maybe one of its items."""
     parser.add_argument("path", type=Path, help="a trace, or a data set")
+    parser.add_argument("--question", help="of each picture of a folder that has no texts")
+    data_choice.add_arguments(parser)
     parser.add_argument("--item", type=int, help="of a data set, from 0; from the end as -1")
 
 
@@ -31,9 +34,7 @@ def run(chosen: argparse.Namespace) -> None:
 def _told(chosen: argparse.Namespace) -> str:
     if chosen.path.suffix == ".safetensors":
         return described(Trace.load(chosen.path))
-    from vl_core import datasets  # noqa: PLC0415 --help must not import what reads them
-
-    data = datasets.open(chosen.path)
+    data = data_choice.opened(chosen, chosen.path)
     if chosen.item is None:
         return _described_set(data)
     try:

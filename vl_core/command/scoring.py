@@ -4,6 +4,7 @@ examples:
   python -m vl_core score vcr1/val.jsonl --limit 500
   python -m vl_core score webqa --to webqa-scores.jsonl --threshold -1.2
   python -m vl_core score vcr1/test.jsonl --to test.jsonl --submission submission.csv
+  python -m vl_core score webqa --split test --threshold -1.2 --submission sources.json
 
 With --to, the scores go into a file, a line for each question; run again, the same command goes on
 where it was stopped.
@@ -14,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vl_core.command import model_choice, progress
+from vl_core.command import data_choice, model_choice, progress
 from vl_core.errors import DatasetError, VLError
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """A data set, a model, and where scores and submission go."""
     parser.add_argument("data", type=Path, help="a data set with candidates or sources")
+    data_choice.add_arguments(parser)
     model_choice.add_arguments(parser)
     parser.add_argument("--limit", type=int, help="at most so many items")
     parser.add_argument("--to", type=Path, help="a .jsonl file for the scores")
@@ -37,15 +39,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         help="above which a source is chosen (default: the best on these very questions)",
     )
-    parser.add_argument("--submission", type=Path, help="a .csv file for VCR's leaderboard")
+    parser.add_argument("--submission", type=Path, help="a file for the task's server")
 
 
 def run(chosen: argparse.Namespace) -> None:
     """Score what is not scored yet, then say the figures."""
-    from vl_core import datasets  # noqa: PLC0415 --help must not import what reads them
-    from vl_core.datasets import scored  # noqa: PLC0415 as above
+    from vl_core.datasets import scored  # noqa: PLC0415 --help must not import what reads them
 
-    data = datasets.open(chosen.data)
+    data = data_choice.opened(chosen, chosen.data)
+    if chosen.submission is not None:
+        scored.check_submission(data, chosen.threshold)
     model = model_choice.loaded(chosen)
     file = None if chosen.to is None else scored.ScoreFile(chosen.to, _made_by(data, model))
     skipped: list[Skipped] = []
@@ -60,7 +63,7 @@ def run(chosen: argparse.Namespace) -> None:
     lines += [f"{len(done)} questions scored, {len(skipped)} of their parts could not be read"]
     sys.stdout.write("\n".join(lines) + "\n")
     if chosen.submission is not None:
-        scored.submit(data.kind, done, chosen.submission)
+        scored.submit(data, done, chosen.submission, chosen.threshold)
         progress.done(f"written to {chosen.submission}")
 
 

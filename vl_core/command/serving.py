@@ -16,7 +16,7 @@ from vl_core.datasets.named import named
 from vl_core.errors import SettingError
 
 _APP = Path(__file__).parents[2] / "streamlit_app.py"
-_DATA, _MODELS = "VLINTERPRET_DATASETS", "VLINTERPRET_MODELS"
+_DATA, _MODELS, _TAGS = "VLINTERPRET_DATASETS", "VLINTERPRET_MODELS", "VLINTERPRET_TAGS"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,6 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="[NAME=]PATH",
         help="a data set that visitors may open; several times for several",
+    )
+    parser.add_argument(
+        "--tags", metavar="STYLE", help="of VCR: number, name, class or special (default: number)"
     )
     parser.add_argument(
         "--model",
@@ -59,7 +62,8 @@ def settings(chosen: argparse.Namespace) -> dict[str, str]:
             raise SettingError(
                 f"{one} has a comma in it, which parts one from the next. Rename it."
             )
-    return {name: ",".join(values) for name, values in listed.items() if values}
+    tags = {} if chosen.tags is None else {_TAGS: chosen.tags}
+    return {name: ",".join(values) for name, values in listed.items() if values} | tags
 
 
 def _absolute(said: str) -> str:

@@ -14,7 +14,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from vl_core.command import batches, inspecting, model_choice, progress
+from vl_core.command import batches, data_choice, inspecting, model_choice, progress
 from vl_core.errors import VLError
 from vl_core.example import Example
 
@@ -24,10 +24,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--image", type=Path, help="a picture; needs --question")
     source.add_argument("--data", type=Path, help="a data set: a file or a folder")
-    parser.add_argument("--question", help="about the picture")
+    parser.add_argument(
+        "--question", help="about the picture, or each picture of a folder that has no texts"
+    )
     parser.add_argument(
         "--to", type=Path, required=True, help="a file for one example, or a folder"
     )
+    data_choice.add_arguments(parser)
     model_choice.add_arguments(parser)
     parser.add_argument("--first", type=int, default=0, help="item to begin with (default: 0)")
     parser.add_argument("--limit", type=int, help="at most so many items")
@@ -59,9 +62,7 @@ def run(chosen: argparse.Namespace) -> None:
 
 
 def _trace_set(chosen: argparse.Namespace) -> None:
-    from vl_core import datasets  # noqa: PLC0415 --help must not import what reads them
-
-    data = datasets.open(chosen.data)
+    data = data_choice.opened(chosen, chosen.data)
     jobs = batches.jobs(data, chosen.first, chosen.limit, chosen.options)
     model = model_choice.loaded(chosen)
     batch = batches.Batch(chosen.to, model, data, keeps_traces=not chosen.statistics_only)

@@ -26,15 +26,20 @@ _LOOKED_AT, _SHOWN = 1000, 6  # names of what is there instead
 
 
 def open(  # noqa: A001 read as datasets.open
-    path: str | Path, *, split: str | None = None, question: str | None = None
+    path: str | Path,
+    *,
+    split: str | None = None,
+    question: str | None = None,
+    tags: str | None = None,
 ) -> Dataset:
     """The data set at this path, whatever its kind; "scenes" is one that needs no file.
 
     split: the name of one, of a data set that has several and lets them be chosen. question: asked
-    of every picture, for a folder of pictures alone. Raises DatasetError, with what was found and
+    of every picture, for a folder of pictures alone. tags: what VCR's objects are called, one of
+    vcr.TagStyle. Raises DatasetError, with what was found and
     which kinds are known, if it is none, is damaged, or takes no such option.
     """
-    options = {"split": split, "question": question}
+    options = {"split": split, "question": question, "tags": tags}
     given = {name: value for name, value in options.items() if value is not None}
     place = _with_name(Path(path))
     try:

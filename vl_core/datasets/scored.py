@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from vl_core.datasets import vcr, webqa
-from vl_core.datasets.items import Item
+from vl_core.datasets.items import Dataset, Item
 from vl_core.errors import DatasetError
 
 Figure = tuple[str, float]
@@ -159,13 +159,51 @@ def _of_sources(known: Sequence[Scored], threshold: float | None) -> list[Figure
     ]
 
 
-def submit(kind: str, scored: Sequence[Scored], path: Path) -> None:
-    """Write VCR's submission file; raises DatasetError where the set is none of VCR's test split.
+def submit(
+    data: Dataset, scored: Sequence[Scored], path: Path, threshold: float | None = None
+) -> None:
+    """Write the file that the task's server takes.
 
-    Items of which an answer or a rationale is not scored are refused: the server wants all.
+    threshold: above which a source of WebQA is chosen; its answers are left empty, as scores give
+    none. Raises DatasetError as `check_submission` does, and where a question is not scored:
+    servers want all.
     """
-    if kind != "VCR":
-        raise DatasetError(f"There is no submission file of scores for a set of the kind {kind}.")
+    check_submission(data, threshold)
+    if isinstance(data, webqa.WebQA) and threshold is not None:
+        _submit_sources(data, scored, path, threshold)
+    else:
+        _submit_choices(scored, path)
+
+
+def check_submission(data: Dataset, threshold: float | None = None) -> None:
+    """Raise DatasetError for a set that has no server, and for WebQA without a threshold."""
+    if data.kind not in ("VCR", "WebQA"):
+        raise DatasetError(
+            f"There is no submission file of scores for a set of the kind {data.kind}."
+        )
+    if data.kind == "WebQA" and threshold is None:
+        raise DatasetError(
+            "A submission chooses the sources above a threshold, and none came. Find it with "
+            "`score` on the validation split, and give it with --threshold."
+        )
+
+
+def _submit_sources(
+    data: webqa.WebQA, scored: Sequence[Scored], path: Path, threshold: float
+) -> None:
+    chosen = {one.number: webqa.chosen(np.array(one.scores), threshold) for one in scored}
+    lacking = sum(number not in chosen for number in range(len(data)))
+    if lacking:
+        raise DatasetError(
+            f"{lacking} of {len(data)} questions are not scored, and the server wants all. Score "
+            "the whole split."
+        )
+    told = [webqa.Submitted(chosen[number]) for number in range(len(data))]
+    webqa.write_submission(path, data, told)
+
+
+def _submit_choices(scored: Sequence[Scored], path: Path) -> None:
+    """Answers, and rationales given each of them."""
     items: dict[str, dict[int, tuple[float, ...]]] = {}
     for one in scored:
         items.setdefault(one.item, {})[one.place] = one.scores

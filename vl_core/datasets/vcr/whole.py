@@ -40,27 +40,28 @@ def _is_split(path: Path) -> bool:
     return all(f'"{name}"'.encode() in head for name in _TELLING)
 
 
-def opened(path: Path) -> "VCR":
-    """The split at this path, objects called by their numbers; raises as `VCR` does."""
-    return VCR(path)
+def opened(path: Path, split: str | None = None, tags: TagStyle = "number") -> "VCR":
+    """The split at this path; raises as `VCR` does."""
+    return VCR(path, split=split, tags=tags)
 
 
 class VCR:
     """A split of VCR by items; the picture is read when an option's example is asked for.
 
-    path: a file of lines, or a folder with one or more: then val, else train, else test. Pictures
-    lie beside it, in the folder vcr1images or in vcr1images.zip. tags: what objects are called in
-    texts. Raises DatasetError if there are no lines, no pictures or no such tags.
+    path: a file of lines, or a folder with one or more. split: which of these; by default val, else
+    train, else test. Pictures lie beside it, in the folder vcr1images or in vcr1images.zip. tags:
+    what objects are called in texts. Raises DatasetError if there are no lines, no pictures, no
+    such split or no such tags.
     """
 
     kind = "VCR"
 
-    def __init__(self, path: Path, *, tags: TagStyle = "number") -> None:
+    def __init__(self, path: Path, *, split: str | None = None, tags: TagStyle = "number") -> None:
         if tags not in get_args(TagStyle):
             raise DatasetError(
                 f"Objects cannot be called by {tags!r}; there are {', '.join(get_args(TagStyle))}."
             )
-        file = _split(path) if path.is_dir() else path
+        file = _file_of(path, split)
         self._tags = tags
         self._lines = Lines(file)
         if not len(self._lines):
@@ -68,6 +69,8 @@ class VCR:
         self._pictures, pictures = _pictures(file)
         folder = file.resolve().parent
         self.name = f"{folder.name}, {file.stem}"
+        if tags != "number":  # other texts: what was made of them is not of these
+            self.name += f", tags as {tags}"
         self.metadata: dict[str, Any] = {
             "split": file.stem,
             "splits": [split for split in SPLITS if (folder / f"{split}.jsonl").is_file()],
@@ -93,7 +96,22 @@ class VCR:
         return (self[number] for number in range(len(self)))
 
 
-def _split(folder: Path) -> Path:
+def _file_of(path: Path, split: str | None) -> Path:
+    """The lines at this path, of the wanted split."""
+    if not path.is_dir():
+        if split not in (None, path.stem):
+            raise DatasetError(f"{path.name} is not the split {split}. Give the folder it is in.")
+        return path
+    if split is None:
+        return _first(path)
+    file = path / f"{split}.jsonl"
+    if split not in SPLITS or not file.is_file():
+        there = [one for one in SPLITS if (path / f"{one}.jsonl").is_file()]
+        raise DatasetError(f"{path.name} has no split {split}; it has {', '.join(there)}.")
+    return file
+
+
+def _first(folder: Path) -> Path:
     found = [folder / f"{split}.jsonl" for split in SPLITS]
     for path in found:
         if path.is_file():

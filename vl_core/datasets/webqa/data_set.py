@@ -191,9 +191,9 @@ def is_at(path: Path) -> bool:
     return bool(_HEAD.match(head) and _LISTS.search(head))
 
 
-def opened(path: Path) -> WebQA:
+def opened(path: Path, split: str | None = None) -> WebQA:
     """The data set at this path, for validation where it has that split; `WebQA` has all."""
-    return WebQA(path)
+    return WebQA(path, split)
 
 
 def _questions_at(path: Path, split: str | None) -> Path:
