@@ -37,6 +37,18 @@ VIEWS = [
         "Follow words and patches as they move through the layers.",
     ),
 ]
+MORE = [
+    (
+        "pages/data_sets.py",
+        "Data sets",
+        "Page through multiple choice in VCR's format, sources in WebQA's, and sets of your own.",
+    ),
+    (
+        "pages/compare.py",
+        "Compare",
+        "Pin two examples and see where heads and words behave differently.",
+    ),
+]
 
 heading(
     "See where a vision-language model looks",
@@ -59,10 +71,11 @@ if is_embedded:
 elif len(trace.stacks) > 1:
     st.caption(escaped(about_trace.parts_sentence(trace)))
 
-for column, (page, title, sentence) in zip(st.columns(3), VIEWS, strict=True):
-    with column, st.container(border=True, height="stretch"):
-        st.page_link(page, label=f"**{title}**", query_params=permalink.parameters())
-        st.caption(sentence)
+for row in (VIEWS, MORE):
+    for column, (page, title, sentence) in zip(st.columns(len(row)), row, strict=True):
+        with column, st.container(border=True, height="stretch"):
+            st.page_link(page, label=f"**{title}**", query_params=permalink.parameters())
+            st.caption(sentence)
 
 title = "What this model is, and what it is good for" if is_embedded else "What was run and kept"
 with st.expander(title, icon=":material/info:"):
