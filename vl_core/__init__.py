@@ -16,6 +16,7 @@ detections          a detector's regions, for models that read these and no pixe
 trace               what one run left: streams of tokens, stacks of attention; files
 arrays, errors      the shapes, named once; what a user can get wrong
 frozen              making what is shared read-only
+shortage            memory that ran out, told from other failures
 checkpoints         from a model's name to a folder, and what loading it will cost
 model               load a checkpoint, run it, get a trace
 families            one adapter for each architecture: geometry and prediction

@@ -4,6 +4,8 @@ Every message names what came, what was wanted and what to do. The core raises t
 them in one place.
 """
 
+from collections.abc import Iterator
+
 
 class VLError(Exception):
     """Something that the person in front of the screen can put right."""
@@ -51,3 +53,10 @@ class ProjectionError(VLError):
 
 class ComparisonError(VLError):
     """Two traces that cannot be compared: what they show differs in more than what is asked."""
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """The error, what it was raised over, what that was raised over, and so on."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

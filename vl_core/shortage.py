@@ -2,7 +2,8 @@
 
 import errno
 import re
-from collections.abc import Iterator
+
+from vl_core.errors import causes
 
 # In the words of torch, on the CPU and on its devices, and of the system.
 _WORDS = re.compile("out of memory|not enough memory|(can't|cannot) allocate memory", re.IGNORECASE)
@@ -10,7 +11,7 @@ _WORDS = re.compile("out of memory|not enough memory|(can't|cannot) allocate mem
 
 def is_shortage(error: BaseException) -> bool:
     """Whether memory ran out: this is what the error says, or what it was raised over."""
-    return any(_says_so(one) for one in _causes(error))
+    return any(_says_so(one) for one in causes(error))
 
 
 def _says_so(error: BaseException) -> bool:
@@ -19,9 +20,3 @@ def _says_so(error: BaseException) -> bool:
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno == errno.ENOMEM
     return bool(_WORDS.search(str(error)))
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__

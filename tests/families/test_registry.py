@@ -27,6 +27,13 @@ def test_other_architectures_are_refused_with_what_is_covered(tmp_path):
         families.load(tmp_path)
 
 
+@pytest.mark.parametrize("found", families.AUTHORS_OWN)
+def test_formats_that_need_their_authors_code_are_refused_with_the_one_that_does_not(found):
+    """Whoever has such a checkpoint has a covered one within reach."""
+    with pytest.raises(ModelError, match=r"its name ends in -hf"):
+        families.covered(found, "someone/their-model")
+
+
 @pytest.mark.parametrize("config", [None, "", "{", "[]", "{}"])
 def test_what_is_no_checkpoint_is_refused(tmp_path, config):
     """A folder without a readable config.json holds no model."""

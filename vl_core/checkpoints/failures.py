@@ -8,7 +8,7 @@ from huggingface_hub import errors
 from huggingface_hub.utils import httpx  # type: ignore[attr-defined] # whichever version
 
 from vl_core.checkpoints.naming import HubName
-from vl_core.errors import ModelError
+from vl_core.errors import ModelError, causes
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -32,7 +32,7 @@ def told_plainly(name: HubName, *, downloading: bool = False) -> Iterator[None]:
 
 def _plain(name: HubName, error: BaseException, *, downloading: bool) -> ModelError:
     # The library wraps what happened, sometimes twice.
-    for cause in _causes(error):
+    for cause in causes(error):
         if told := (_of_the_hub(name, cause) or _of_the_disk(name, cause)):
             return ModelError(told)
         if isinstance(cause, errors.OfflineModeIsEnabled):
@@ -43,12 +43,6 @@ def _plain(name: HubName, error: BaseException, *, downloading: bool) -> ModelEr
         f"Hugging Face cannot be reached to ask for {name} ({_brief(error)}). Check the network, "
         'or load a model that is in the local cache, or "embedded".'
     )
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
 
 
 def _of_the_hub(name: HubName, error: BaseException) -> str | None:

@@ -2,6 +2,19 @@
 
 A family knows geometry and prediction, nothing of capture or storage. Its module has a function
 `load(path, options)`; FAMILIES names the module by the `model_type` of a checkpoint's config.json.
+
+What several of them need:
+
+decoder, generation     models that read a picture as tokens of their prompt, and answer in words
+candidates, answers     texts that are judged, and answers out of a fixed list
+pairs, single_stream    a picture with a sentence; both in one sequence, by a declaration
+blip_parts, blip_models, vilt_models    what BLIP's and ViLT's classes share or lack
+regions                 what a detector found, in the place of a picture
+prompts, pieces         the text around a question, and which of its characters is which token
+siglip_tokenizer        ... of a tokenizer that does not tell by itself
+geometry                which part of the picture a patch shows
+layers                  the layers of a stream by the names of their modules
+loading, building       weights from files, and models built without touching those that run
 """
 
 import json
@@ -63,6 +76,10 @@ FAMILIES = {
     "vilt": "vl_core.families.vilt",
     "visual_bert": "vl_core.families.visual_bert",
 }
+
+
+# Formats of which the same models exist in another that is covered.
+AUTHORS_OWN = ("internvl_chat", "llava_llama", "llava_mistral", "llava_qwen")
 
 
 @runtime_checkable
@@ -193,6 +210,12 @@ def load(path: Path, options: Options | None = None) -> Family:
 
 def covered(found: str, name: str) -> str:
     """The model type, if there is a family for it; else raises ModelError."""
+    if found in AUTHORS_OWN:
+        raise ModelError(
+            f"{name} holds a model of type {found!r}, in its authors' own format, which needs code "
+            "of theirs to be run. Take the checkpoint for transformers instead: its name ends in "
+            "-hf."
+        )
     if found not in FAMILIES:
         raise ModelError(
             f"{name} holds a model of type {found!r}, which is not covered. "

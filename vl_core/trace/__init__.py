@@ -2,6 +2,12 @@
 
 A trace has streams (sequences of tokens with their hidden states) and stacks (the attention of a
 stream on itself or on another). Numpy only: a stored trace is read and drawn without torch.
+
+whole               a trace, of streams and stacks; example, provenance: what it is of, and from
+stream, tokens      hidden states, and what stands at each position; unpacked: one state at a time
+stack, blocks       the attention of all layers, and what is kept of each
+weights             attention from queries and keys; masks, bias: what is added to the scores
+files               one file for a trace
 """
 
 from vl_core.trace.bias import DistanceBias
