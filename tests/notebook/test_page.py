@@ -16,6 +16,7 @@ from tests.builders import random_stack, random_tokens, random_trace
 from tests.decoders import decoder_trace
 from vl_core import notebook, wire
 from vl_core.errors import TraceError
+from vl_core.example import Region
 from vl_core.linked_view import delivery, files
 from vl_core.notebook import page, part
 from vl_core.trace import KeptNothing, Trace
@@ -52,6 +53,30 @@ def test_it_loads_nothing():
     )
     assert not re.findall(r"<(?:link|iframe|object|embed)\b|<script[^>]*\bsrc|@import|url\(", found)
     assert "default-src 'none'" in found
+
+
+def test_boxes_are_there_from_the_start_where_texts_call_them_by_number():
+    """Each place once; a scene's objects, which words name, are shown on request."""
+    trace = random_trace()
+    numbered = (
+        Region("[1]", (2.0, 3.0, 31.0, 17.5), (0, 2), number=0),
+        Region("[1]", (2.0, 3.0, 31.0, 17.5), (7, 10), number=0),
+        Region("[2]", (40.0, 5.0, 55.0, 30.0), number=1),
+    )
+    stacks = {name: replace(stack, regions=numbered) for name, stack in trace.stacks.items()}
+    example = replace(trace.example, regions=numbered)
+
+    plain, _ = told(notebook.linked_view(trace))
+    found, _ = told(notebook.linked_view(replace(trace, example=example, stacks=stacks)))
+
+    assert [one["label"] for one in plain["regions"]] == ["star"]
+    assert not plain["showsRegions"]
+    assert found["showsRegions"]
+    assert [(one["label"], one["box"]) for one in found["regions"]] == [
+        ("[1]", [2.0, 3.0, 31.0, 17.5]),
+        ("[2]", [40.0, 5.0, 55.0, 30.0]),
+    ]
+    assert len({one["color"] for one in found["regions"]}) == 2
 
 
 def test_streamlit_is_not_needed():

@@ -10,6 +10,7 @@ from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser import ROOT, complaints, served, settled
+from tests.builders import PICTURE_SIZE, random_example
 from tests.pages import linked_view_alone as alone
 from vl_core.token_attention import token_names
 
@@ -123,6 +124,20 @@ def expect_heard(page: Page, **changes: object) -> None:
 def choose(page: Page, group: str, text: str) -> None:
     """Click one of the choices of a group."""
     page.locator(f'[data-choice="{group}"]').get_by_text(text, exact=True).click()
+
+
+def is_blue_near(canvas: Locator, x: float, y: float) -> bool:
+    """Whether the first color of boxes is within two pixels of this place in the picture."""
+    return canvas.evaluate(
+        """(canvas, [x, y, width]) => {
+          const scale = canvas.width / width;
+          const [left, top] = [Math.round(x * scale) - 2, Math.round(y * scale) - 2];
+          const { data } = canvas.getContext("2d").getImageData(left, top, 5, 5);
+          return Array.from({ length: 25 }, (_, i) => [...data.slice(4 * i, 4 * i + 3)].join())
+            .includes("79,195,247");
+        }""",
+        [x, y, PICTURE_SIZE[0]],
+    )
 
 
 @pytest.mark.browser
@@ -306,6 +321,21 @@ def test_smooth_maps_have_more_colors_than_patches(page):
     choose(page, "patches", "smooth")
     page.get_by_role("button", name="PNG").hover()
     assert page.locator("canvas.map").evaluate(colors) > 30
+
+
+@pytest.mark.browser
+def test_boxes_of_the_example_are_drawn_on_request(page):
+    """Its star, in the first of the colors: nothing here is called by a number."""
+    ((region,), canvas) = (random_example().regions, page.locator("canvas.map"))
+    left, _, right, bottom = region.box
+    marks = [(left, bottom - 4), (right - 6, bottom)]
+    assert not any(is_blue_near(canvas, *mark) for mark in marks)
+
+    choose(page, "regions", "shown")
+
+    assert all(is_blue_near(canvas, *mark) for mark in marks)
+    choose(page, "regions", "hidden")
+    assert not any(is_blue_near(canvas, *mark) for mark in marks)
 
 
 @pytest.mark.browser

@@ -85,14 +85,14 @@ def test_a_score_is_no_probability(page):
     """It has no bar, as there is no end to it, and nothing in percent."""
     shown = card(page(predicting("score", ("the star is red", -3.456))))
 
-    assert shown["answers"] == [{"text": "the star is red", "share": 0.0, "said": "−3.46"}]
+    assert shown["answers"] == [{"text": "the star is red", "share": None, "said": "−3.46"}]
     assert shown["note"] == NO_SHARE
 
 
 @pytest.mark.parametrize(
     ("told", "answers", "note"),
     [
-        ("red", [{"text": "red", "share": 0.0, "said": ""}], "was told beside its tensors"),
+        ("red", [{"text": "red", "share": None, "said": ""}], "was told beside its tensors"),
         (None, [], "was not told beside its tensors"),
     ],
 )

@@ -25,6 +25,11 @@ KIND_MARKS = {
 }
 SEQUENTIAL = "Viridis"  # statistics of heads
 ATTENTION = "Magma"  # attention weights
+# Places in a picture: told apart from each other, light enough for dark letters.
+REGION_COLORS = (
+    *("#4fc3f7", "#ffb74d", "#81c784", "#f06292", "#ffd54f", "#b39ddb"),
+    *("#4dd0e1", "#ff8a65", "#dce775", "#e57373"),
+)
 DIVERGING = "RdBu_r"  # z-scores: blue below the mean, red above
 
 

@@ -7,10 +7,12 @@ bytes, by keys "analysis/name".
 import io
 from collections.abc import Callable
 from functools import partial
+from itertools import cycle
 from typing import Any
 
 from PIL import Image
 
+from vl_core.figures.style import REGION_COLORS
 from vl_core.linked_view.delivery import Delivery
 from vl_core.linked_view.tokens import tables
 from vl_core.trace import TracedExample
@@ -34,6 +36,8 @@ def message(
         "layerNumbers": [number + 1 for number in stack.layers],
         "pictureKey": None if example.picture is None else f"{analysis}/{PICTURE}",
         "size": example.original_size,
+        "regions": _regions(example),
+        "showsRegions": any(region.number is not None for region in example.regions),
         "heads": stack.n_heads,
         "isWhole": delivery.is_whole,
         "holdsLayer": delivery.holds_layer,
@@ -52,6 +56,15 @@ def message(
         },
         "seen": seen,
     }
+
+
+def _regions(example: TracedExample) -> list[dict[str, Any]]:
+    """Each place once, however often the text names it, in a color of its own."""
+    places = dict.fromkeys((region.label, region.box) for region in example.regions)
+    return [
+        {"label": label, "box": box, "color": color}
+        for (label, box), color in zip(places, cycle(REGION_COLORS), strict=False)
+    ]
 
 
 def _profile(analysis: str, delivery: Delivery) -> dict[str, Any] | None:

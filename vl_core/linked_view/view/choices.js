@@ -3,6 +3,7 @@ const OPTIONS = {
   scaling: [["map", "per map"], ["shared", "shared"]],
   patches: [["blocks", "blocks"], ["smooth", "smooth"]],
   picture: [["dimmed", "dimmed"], ["plain", "plain"], ["hidden", "hidden"]],
+  regions: [["shown", "shown"], ["hidden", "hidden"]],
   pointing: [["lights", "lights up"], ["reads", "reads values"]],
 };
 const DIRECTIONS = [["looks_at", "looks at"], ["looked_at_by", "is looked at by"]];
@@ -13,6 +14,7 @@ const EXPLAINED = {
   shared: "One scale for all tokens of this layer and head, so that maps can be compared",
   blocks: "One color for each patch, as the model has it",
   smooth: "Blurred between patches: easier on the eye, but finer than the model sees",
+  "regions-shown": "What the example says is there, by its own boxes; the model is not told of them",
   lights: "Pointing shows what that token looks at; the pinned one comes back afterwards",
   reads: "The map stays as pinned; pointing reads its values",
   predicts: "A word of the answer is shown at the position before it, whose output it was chosen from",
@@ -107,6 +109,8 @@ function showChoices(state) {
   allow(state, "pointing", "lights", canPoint(state), `The mean of ${data.heads} heads is worked out for what is pinned; pointing reads its values`);
   allow(state, "scaling", "shared", topOfAll(state) !== null, "No one scale is known for this mean of heads: it would take all their weights");
   find(".stage img").style.filter = PICTURE_FILTERS[options.picture];
+  find(".regions").hidden = !data.regions.length;
+  check(state, "regions", showsRegions(state) ? "shown" : "hidden");
   find(".unseen").hidden = !data.size || !isPartlyUnseen(state);
   namePlayButton(state);
 }

@@ -181,7 +181,7 @@ function create(root) {
   const state = {
     root, find, canvas,
     context: canvas.getContext("2d"),
-    options: { scaling: "map", patches: "blocks", picture: "dimmed", pointing: "lights" },
+    options: { scaling: "map", patches: "blocks", picture: "dimmed", pointing: "lights", regions: null },
     selection: {}, change: 0,
     tables: null, turned: null, marked: [], isLoading: false, awaitsHeads: false,
     playing: null, drag: null, pointed: null, timer: null, waiting: null, cache: {},

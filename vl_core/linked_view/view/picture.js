@@ -1,6 +1,8 @@
 // The map over the picture: patches from their boxes (any boxes), in blocks or smoothed.
 const RASTER = 160; // pixels on the longer side of the grid that smooth maps are computed on
 const UNSEEN = "rgba(15,23,42,0.72)"; // over what no patch covers
+const NAME = 12; // pixels of the names of boxes
+const LONGEST_NAME = 24; // characters
 const ALL = 0.995; // of the picture: what rounding leaves uncovered is not worth a word
 
 // Which patch lies where in a raster whose longer side has `side` pixels.
@@ -137,6 +139,36 @@ function isPartlyUnseen(state) {
   return table !== null && table.covered[shownView(state, table)] < ALL;
 }
 
+// Boxes are there from the start where the text calls what is in them by numbers.
+function showsRegions({ data, options }) {
+  return (options.regions ?? (data.showsRegions ? "shown" : "hidden")) === "shown";
+}
+
+// A thin colored line on a darker one, with the name above the box, or in it where there is no room.
+function drawRegion(context, { label, box, color }, scale, ratio) {
+  const [left, top, width, height] = placeOf(box, scale);
+  for (const [ink, thickness] of [["rgba(17,24,39,0.75)", 4], [color, 2]]) {
+    context.strokeStyle = ink;
+    context.lineWidth = thickness * ratio;
+    context.strokeRect(left, top, width, height);
+  }
+  context.font = `600 ${NAME * ratio}px sans-serif`;
+  const name = label.length > LONGEST_NAME ? `${label.slice(0, LONGEST_NAME - 1)}…` : label;
+  const [wide, high] = [context.measureText(name).width + 8 * ratio, (NAME + 5) * ratio];
+  const x = Math.max(0, Math.min(left, context.canvas.width - wide));
+  const y = top >= high ? top - high : top;
+  context.fillStyle = color;
+  context.fillRect(x, y, wide, high);
+  context.fillStyle = "#111827";
+  context.textBaseline = "middle";
+  context.fillText(name, x + 4 * ratio, y + high / 2);
+}
+
+function drawRegions(state, context, scale, ratio) {
+  context.setLineDash([]);
+  for (const region of state.data.regions) drawRegion(context, region, scale, ratio);
+}
+
 function drawPicture(state, context, values, top, ratio) {
   const { data, options } = state;
   const scale = context.canvas.width / data.size[0];
@@ -152,6 +184,7 @@ function drawPicture(state, context, values, top, ratio) {
     const view = shownView(state, there);
     return tokens.filter((token) => there.viewOf[token] === view).map((token) => there.boxes[token]).filter(Boolean);
   };
+  if (showsRegions(state)) drawRegions(state, context, scale, ratio);
   outline(context, boxesOf(pinnedOf(state)), scale, ratio, false);
   outline(context, boxesOf(touchedTokens(state)), scale, ratio, true);
 }

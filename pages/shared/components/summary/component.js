@@ -29,6 +29,7 @@ function answer({ text, share, said }) {
   const track = element("div", "track");
   const bar = element("div", "bar");
   bar.style.width = `${100 * share}%`;
+  track.hidden = share === null;
   track.append(bar);
   item.append(element("span", "name", text), track, element("span", "share", said));
   return item;

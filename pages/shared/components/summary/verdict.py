@@ -41,7 +41,7 @@ EACH_WORD = (
 def verdict(trace: Trace) -> dict[str, Any]:
     """Titles, the answers with their bars or the generated tokens, and what must be said of them.
 
-    bar: 0..1. said: the number beside it, for reading.
+    share: the length of the bar, 0..1, None for none. said: the number beside it, for reading.
     """
     prediction = trace.prediction
     return {
@@ -74,9 +74,9 @@ def _answers(prediction: Prediction) -> list[dict[str, Any]]:
 
 def _answer(prediction: Prediction, text: str, number: float) -> dict[str, Any]:
     if prediction.kind == "score":
-        return {"text": text, "share": 0.0, "said": score(number)}
+        return {"text": text, "share": None, "said": score(number)}
     if prediction.kind == "told":
-        return {"text": text, "share": 0.0, "said": ""}
+        return {"text": text, "share": None, "said": ""}
     is_cosine = prediction.kind == "similarity"
     said = cosine(number) if is_cosine else percent(min(number, 1.0))
     return {"text": text, "share": min(1.0, max(0.0, number)), "said": said}
