@@ -92,7 +92,7 @@ def _hints(stack: Stack, shown: Numbers) -> Hints:
     return Hints(
         [one.name for one in ALL_PATTERNS],
         pattern_numbers(stack),
-        shown.measured.is_lowest_first,
+        "lowest" if shown.measured.is_lowest_first else "highest",
         own if shown.cells is shown.z_scores else None,
         shown.measured.notes,
     )

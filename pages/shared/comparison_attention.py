@@ -258,7 +258,7 @@ def _shares(one: TokenTable, other: TokenTable, found: InBoth) -> str:
         if getattr(one, mask).any() or getattr(other, mask).any()
     }
     if any(found.elsewhere):
-        rows["tokens that the other one has not"] = list(found.elsewhere)
+        rows["… of these on tokens that the other one has not"] = list(found.elsewhere)
     lines = ["| of the attention, on | A | B | B − A |", "|---|--:|--:|--:|"]
     for what, (mine, its) in rows.items():
         points = f"{100 * (its - mine):+z.1f} points".replace("-", "\N{MINUS SIGN}")

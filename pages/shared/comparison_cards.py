@@ -1,7 +1,7 @@
 """What A and B are: picture, text, what the model said, and the ways to change either."""
 
 from dataclasses import replace
-from itertools import groupby
+from itertools import groupby, pairwise
 
 import numpy as np
 import streamlit as st
@@ -10,6 +10,7 @@ from pages.shared import files, pinned, said, session, set_show, sets
 from pages.shared.comparison_pair import LETTERS, Pair
 from pages.shared.layout import escaped, picture_called
 from pages.shared.requests import Request
+from pages.shared.set_picture import boxed
 from vl_core.matched_tokens import matched_tokens
 from vl_core.trace import TokenTable, Trace
 
@@ -68,15 +69,20 @@ def _verb(trace: Trace) -> str:
 
 
 def _place(request: Request) -> str:
-    called = picture_called(request)
-    return f"{called}, {set_show.said(request)}" if request.source == "set" else called
+    which = set_show.said(request) if request.source == "set" else ""
+    return ", ".join(filter(None, [picture_called(request), which]))
 
 
-def _picture(request: Request, trace: Trace) -> bytes | None:
-    """A small picture as the model was shown it, None without one."""
-    original = trace.example.picture
-    if original is None:
+def _picture(request: Request, trace: Trace) -> bytes | str | None:
+    """A small picture as the model was shown it, with a set's boxes on it; None without one."""
+    example = trace.example
+    original, size = example.picture, example.original_size
+    if original is None or size is None:
         return None
+    if request.source == "set" and example.regions:
+        return session.preview(
+            ("compared", request), lambda: boxed(original, size, example.regions, WIDTH)
+        )
     return session.preview(
         ("compared", request),
         lambda: files.thumbnail(original.copy()),
@@ -105,9 +111,17 @@ def _marked(text: str, tokens: TokenTable, alone: np.ndarray) -> str:
     is_alone = np.zeros(len(text), bool)
     for start, end in tokens.spans[alone[~tokens.is_generated[alone]]]:
         is_alone[max(0, start) : max(0, end)] = True
+    for start, end in _gaps(is_alone):
+        is_alone[start:end] |= text[start:end].isspace()
     runs = groupby(range(len(text)), key=is_alone.__getitem__)
     parts = [(mark, escaped("".join(text[i] for i in run))) for mark, run in runs]
     return "".join(f"{MARK}{part}]" if mark else part for mark, part in parts)
+
+
+def _gaps(is_marked: np.ndarray) -> list[tuple[int, int]]:
+    """Where what is not marked lies between what is: beginnings, and ends past the last."""
+    places = np.flatnonzero(is_marked)
+    return [(one + 1, other) for one, other in pairwise(places.tolist()) if other > one + 1]
 
 
 def _other_options(one: Request, shown: Request) -> None:
@@ -120,7 +134,8 @@ def _other_options(one: Request, shown: Request) -> None:
 
     def called(option: int) -> str:
         is_pinned = replace(shown, place=replace(shown.place, option=option)) == one
-        return f"{option + 1}{' (A)' if is_pinned else ''}"
+        is_right = option in (asked.right or ())
+        return f"{option + 1}{' (A)' if is_pinned else ''}{' ✓' if is_right else ''}"
 
     def choose() -> None:
         place = replace(shown.place, option=st.session_state["compare_option"])
@@ -128,6 +143,7 @@ def _other_options(one: Request, shown: Request) -> None:
 
     st.session_state["compare_option"] = shown.place.option
     what = "Source" if asked.name == sets.SOURCES else "Candidate"
+    help_ = "✓ is right. (A) is pinned." if asked.right else "(A) is pinned."
     options = list(range(len(asked.options)))
     if len(options) <= FEW:
         st.segmented_control(
@@ -137,6 +153,14 @@ def _other_options(one: Request, shown: Request) -> None:
             key="compare_option",
             required=True,
             on_change=choose,
+            help=help_,
         )
     else:
-        st.selectbox(what, options, format_func=called, key="compare_option", on_change=choose)
+        st.selectbox(
+            what,
+            options,
+            format_func=called,
+            key="compare_option",
+            on_change=choose,
+            help=help_,
+        )

@@ -106,7 +106,8 @@ def _maps(
     for side, (cells, scale) in enumerate(zip(shown, (shared, shared, difference), strict=True)):
         notes = Notes(("{0} in A, {1} in B",), numbers=values) if side == 2 else None
         # Patterns belong to one example; beside two of them their names say nothing.
-        hints = Hints([""], np.zeros(cells.shape, int), notes=notes)
+        first = "largest" if side == 2 else "highest"
+        hints = Hints([""], np.zeros(cells.shape, int), first, notes=notes)
         with grid.cell():
             head_map(
                 HeadPicture(
@@ -159,7 +160,9 @@ def _list(stack: Stack, chosen: Selection, values: tuple[HeadMap, HeadMap], numb
         column_config={
             **{name: st.column_config.NumberColumn(width=NARROW) for name in ("layer", "head")},
             **{
-                name: st.column_config.NumberColumn(format=number_format(cells))
+                name: st.column_config.NumberColumn(
+                    format=number_format(cells, is_signed=name == figures.DIFFERENCE)
+                )
                 for name, cells in shown.items()
             },
         },

@@ -77,8 +77,8 @@ def _table(stack: Stack, shown: Numbers, order: np.ndarray) -> pd.DataFrame:
     return table.replace({"rank": {0: pd.NA}})
 
 
-def number_format(values: HeadMap) -> str:
-    """As many decimals as show four digits of the greatest value."""
+def number_format(values: HeadMap, *, is_signed: bool = False) -> str:
+    """As many decimals as show four digits of the greatest value; is_signed: with a plus, too."""
     greatest = np.nanmax(np.abs(values), initial=0)
     decimals = 3 - int(np.floor(np.log10(greatest))) if greatest > 0 else 3
-    return f"%.{max(0, min(decimals, 8))}f"
+    return f"%{'+' if is_signed else ''}.{max(0, min(decimals, 8))}f"

@@ -19,6 +19,8 @@ CAUTION = (
     "**Attention shows routing, not cause.** A head that looks at a place need not use what it "
     "finds there, and what it does not look at may have reached it through other layers."
 )
+# Where addresses of the web and of mail are told, escaped or not (GitHub's Markdown).
+_ADDRESS = re.compile(r"https?:(?=//)|www(?=\.)|(?<=[\w.+-])@(?=\w)", re.IGNORECASE)
 SUBTITLE_ROOM = 44  # pixels: the line, and a legend below it
 
 
@@ -36,7 +38,11 @@ def how_to_read(markdown: str, caution: str = CAUTION) -> None:
 
 
 def escaped(text: str) -> str:
-    """The text as Markdown that shows exactly these characters: labels and errors are Markdown."""
+    """The text as Markdown that shows exactly these characters: labels and errors are Markdown.
+
+    An address in it stays text: an invisible character in it keeps Markdown from making it a link.
+    """
+    text = _ADDRESS.sub("\\g<0>\N{WORD JOINER}", text)
     return re.sub(r"([\\`*_{}\[\]()<>#+\-.!|~$:&])", r"\\\1", text)
 
 

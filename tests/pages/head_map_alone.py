@@ -1,4 +1,9 @@
-"""A page with nothing but the head map, for its browser tests. ?size=80x64 draws a larger one."""
+"""A page with nothing but the head map, for its browser tests.
+
+?size=80x64 draws a larger one, ?differences one whose values lie on both sides of 0.
+"""
+
+from dataclasses import replace
 
 import numpy as np
 import streamlit as st
@@ -10,6 +15,7 @@ from vl_core.head_stats import views
 
 LAYERS, HEADS = 3, 5
 MISSING = (0, 1)
+DIFFERENCES = 0.7  # what is taken from all values
 
 
 def values(layers: int = LAYERS, heads: int = HEADS) -> np.ndarray:
@@ -36,10 +42,14 @@ def main() -> None:
     """Draw the map, what Python has heard, and a button by which Python chooses."""
     size = st.query_params.get("size", f"{LAYERS}x{HEADS}")
     shown = values(*map(int, size.split("x")))
+    if "differences" in st.query_params:
+        shown = shown - DIFFERENCES
     labels = Labels("Mass <b>", "share of attention", range(1, len(shown) + 1), "heads-mass")
     scale = color_scale.sequential(shown)
     now = st.session_state.setdefault("choice", (1, 2))
-    head_map(HeadPicture(shown, views.layer_means(shown), scale, labels, hints(shown)), now, choose)
+    first = "largest" if "differences" in st.query_params else "highest"
+    said = replace(hints(shown), first=first)
+    head_map(HeadPicture(shown, views.layer_means(shown), scale, labels, said), now, choose)
     st.text(f"heard {now}, {st.session_state.get('count', 0)} times")
     st.button("Python chooses", on_click=choose, args=(0, 0))
 

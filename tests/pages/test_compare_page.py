@@ -413,6 +413,6 @@ def test_what_each_is_and_said_stands_on_top_with_its_own_words_marked(monkeypat
     texts = [element.value for element in app.main.markdown if "is the red star" in element.value]
     assert texts == [
         "is the red star left of it",
-        "is the red star :blue-background[left] :blue-background[of] it",
+        "is the red star :blue-background[left of] it",
     ]
     assert said(app).count("The model answers: **yes** :gray[(75 %)]") == 2

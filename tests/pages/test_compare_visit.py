@@ -120,6 +120,7 @@ def choose_another_candidate(page: Page) -> None:
     """The others of the question are a click away; the one that is pinned is marked."""
     options = page.locator(".st-key-compare_option")
     expect(options.get_by_role("radio", name="2 (A)")).to_be_visible()
+    expect(options.get_by_role("radio", name="✓")).to_have_count(1)
     options.get_by_role("radio", name="4").click()
     visit.expect_in_address(page, option="4")
     expect(cards(page).nth(1)).to_contain_text("candidate 4 of 4")

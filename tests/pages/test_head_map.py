@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
@@ -91,6 +92,18 @@ def test_pointing_shows_name_value_and_hints(page):
             "third",
         ]
     )
+
+
+@pytest.mark.parametrize(("layer", "head", "rank"), [(0, 1, 1), (2, 5, 6), (2, 2, 12)])
+def test_differences_are_ranked_by_how_far_they_are_from_none(page, url, layer, head, rank):
+    """The greatest fall is the first of all, the greatest rise the sixth."""
+    page.goto(f"{url}/?differences")
+    sizes = np.abs(alone.values() - alone.DIFFERENCES)
+    assert rank == 1 + int((sizes > sizes[layer, head - 1]).sum())
+
+    cell(page, f"Layer {layer + 1}, head {head}:").hover()
+
+    expect(page.locator(".tip")).to_contain_text(f"rank {rank} of 14, the largest on either side")
 
 
 def test_a_missing_head_has_a_pattern_and_no_rank(page):

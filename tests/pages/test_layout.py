@@ -1,5 +1,7 @@
 """What a user typed is shown as typed, a share as it is; what leaves a page says what it is."""
 
+import re
+
 import plotly.graph_objects as go
 import pytest
 
@@ -13,6 +15,18 @@ from tests.builders import random_trace
 def test_every_mark_of_markdown_is_escaped(mark):
     """A backslash before each takes its meaning away."""
     assert escaped(f"a{mark}b") == f"a\\{mark}b"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["see http://a.b/c.", "HTTPS://a.b", "www.a.org", "write to me.too@a.b", "https://www.a.b"],
+)
+def test_an_address_is_no_link(text):
+    """What GitHub's Markdown looks for in a text is parted by a character that nobody sees."""
+    found = escaped(text).replace("\\", "")
+
+    assert found.replace("\N{WORD JOINER}", "") == text
+    assert not re.search(r"https?://|www\.|[\w.+-]@\w", found, re.IGNORECASE)
 
 
 def test_plain_words_stay_as_they_are():

@@ -181,7 +181,7 @@ def test_an_answer_is_not_held_against_the_candidate_that_would_be_right():
     judged = replace(trace.example, answer="He waits.", task="candidate")
 
     assert payload(replace(trace, example=judged))["truth"] == (
-        "The right answer is known: “He waits.”"
+        "The right one is known: “He waits.”"
     )
 
 

@@ -191,7 +191,7 @@ def _draw(
     bar = {"orientation": "h", "x": (left + right) / 2, "len": right - left}
     bar |= {"y": 0, "yanchor": "top", "nticks": 5}
     if is_difference:
-        bar |= {"tickformat": "+.3~g", "title": {"text": f"{DIFFERENCE}, {POINTS}", "side": "top"}}
+        bar |= {"tickformat": ".3~g", "title": {"text": f"{DIFFERENCE}, {POINTS}", "side": "top"}}
         said = zip(seen.names, seen.weights.tolist(), strict=True)
         figure.data[-1].text = [f"{name}: {_points(value)}" for name, value in said]
     else:

@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from typing import Literal
 
 import numpy as np
 import streamlit as st
@@ -25,6 +26,9 @@ _mounted = component(
 )
 
 
+First = Literal["highest", "lowest", "largest"]
+
+
 @dataclass(frozen=True)
 class Labels:
     """What the map says about itself.
@@ -42,13 +46,14 @@ class Labels:
 class Hints:
     """What is said of each head under the pointer, besides its value and its rank.
 
-    patterns: names, and for each head the number of its own. is_lowest_first: whether rank 1 is
-    the lowest value. own: the values in their own unit, and that unit, where the map shows others.
+    patterns: names, and for each head the number of its own. first: which value has rank 1; the
+    largest is that which is farthest from 0, as suits differences. own: the values in their own
+    unit, and that unit, where the map shows others.
     """
 
     patterns: Sequence[str]
     pattern: Int[np.ndarray, "layer head"]
-    is_lowest_first: bool = False
+    first: First = "highest"
     own: tuple[HeadMap, str] | None = None
     notes: Notes | None = None
 
@@ -97,7 +102,7 @@ def encoded(shown: HeadPicture, chosen: tuple[int, int | None]) -> bytes:
         "file": shown.labels.file,
         "heads": shown.values.shape[1],
         "patterns": list(hints.patterns),
-        "isLowestFirst": hints.is_lowest_first,
+        "first": hints.first,
         "ownUnit": None if hints.own is None else hints.own[1],
         "sentences": [] if notes is None else notes.sentences,
         "decimals": None if notes is None else notes.decimals,

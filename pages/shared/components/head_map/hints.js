@@ -5,7 +5,8 @@ function hintsOn(data, layer, head) {
   const lines = [];
   if (data.values[layer][head] !== null) {
     if (data.own) lines.push(`${significant(data.own[layer][head])} ${data.ownUnit}`);
-    lines.push(`rank ${data.rank[layer][head]} of ${data.nRanked}`);
+    const rule = data.first === "largest" ? ", the largest on either side of 0 first" : "";
+    lines.push(`rank ${data.rank[layer][head]} of ${data.nRanked}${rule}`);
     if (data.sentences.length) lines.push(noteOn(data, layer, head));
   }
   return [...lines, data.patterns[data.pattern[layer][head]]];

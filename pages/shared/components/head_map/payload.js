@@ -17,20 +17,21 @@ function decoded(bytes) {
     own: head.ownUnit === null ? null : rows(known(floats("own"))),
     which: head.parts.which[1] ? rows(part("which")) : null,
     notes: Array.from({ length: head.nNotes }, (_, i) => rows(notes.slice(i * size, (i + 1) * size))),
-    rank: rows(ranks(values, head.isLowestFirst)),
+    rank: rows(ranks(values, head.first)),
     nRanked: values.filter((value) => value !== null).length,
   };
 }
 
-// 1 for the highest value, or the lowest; equal ones share a rank, missing ones have 0.
-function ranks(values, isLowestFirst) {
-  const sign = isLowestFirst ? 1 : -1;
+// 1 for the highest value, the lowest, or the largest on either side of 0; equal ones share a rank, missing ones have 0.
+const HEIGHTS = { highest: (value) => value, lowest: (value) => -value, largest: Math.abs };
+function ranks(values, first) {
+  const height = (place) => HEIGHTS[first](values[place]);
   const order = values.flatMap((value, place) => (value === null ? [] : [place]));
-  order.sort((one, other) => sign * (values[one] - values[other]));
+  order.sort((one, other) => height(other) - height(one));
   const found = new Array(values.length).fill(0);
   order.forEach((place, i) => {
     const before = order[i - 1];
-    found[place] = i > 0 && values[before] === values[place] ? found[before] : i + 1;
+    found[place] = i > 0 && height(before) === height(place) ? found[before] : i + 1;
   });
   return found;
 }

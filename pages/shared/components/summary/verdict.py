@@ -103,6 +103,7 @@ def _truth(trace: Trace) -> str:
     if right is None:
         return ""
     if trace.was_right is None:
-        return f"The right answer is known: “{right}”"
+        what = "answer" if trace.example.task == "answer" else "one"
+        return f"The right {what} is known: “{right}”"
     verdict = "right" if trace.was_right else f"wrong: it is “{right}”"
     return f"The right answer is known; the model is {verdict}."
