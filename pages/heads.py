@@ -125,7 +125,7 @@ def draw(stack: Stack, chosen: Selection) -> None:
     seen = head_panel.looks_of(stack, chosen) if chosen.layer in stack.kept_layers else None
     with top.cell():
         if seen:
-            head_panel.picture(stack, seen)
+            head_panel.picture(stack, seen, chosen.statistic)
         else:
             st.info(not_kept(stack), icon=":material/info:")
     below = top if is_wide else st.grid(3, min_column_width=280, gap="medium")

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 import streamlit as st
+from jaxtyping import Float
 
 from pages.shared import head_effects, permalink, session
 from pages.shared.drawn_patches import drawn_patches
@@ -14,6 +15,7 @@ from pages.shared.measured import written
 from pages.shared.selection import Selection
 from vl_core.arrays import QueryMask, TokenMask
 from vl_core.figures import heads as figures
+from vl_core.head_stats.grounding import OF_CLASS_TOKEN, OF_WORDS
 from vl_core.head_stats.looks import Looks, Received, looks
 from vl_core.token_attention import has_place, token_labels
 from vl_core.trace import Stack, TokenTable
@@ -119,8 +121,11 @@ def _say_effect(stack: Stack, layer: int, head: int) -> None:
     )
 
 
-def picture(stack: Stack, seen: Looks) -> None:
-    """Where the words of the head look at the picture, on average; patches where no words look."""
+def picture(stack: Stack, seen: Looks, statistic: str) -> None:
+    """Where the words of the head look at the picture, on average; patches where no words look.
+
+    statistic: the key of the chosen one; with one that is about boxes, these are drawn.
+    """
     who, _ = onlookers(stack)
     original = session.trace().example.picture
     patches = drawn_patches(stack.keys)
@@ -139,11 +144,25 @@ def picture(stack: Stack, seen: Looks) -> None:
     scale = np.array([small.width / width, small.height / height] * 2)
     names = np.array(token_labels(stack.keys))[patches]
     figure = figures.words_on_picture(
-        np.asarray(small), stack.keys.boxes[patches] * scale, received[patches], names
+        np.asarray(small),
+        stack.keys.boxes[patches] * scale,
+        received[patches],
+        names,
+        _grounded(stack, statistic) * scale,
     )
     # As high as the picture is when it fills the column beside the map.
     figure.update_layout(height=min(HIGHEST, COLUMN * small.height / small.width))
     st.plotly_chart(figure, key="words_on_picture", config={"displayModeBar": False})
+
+
+def _grounded(stack: Stack, statistic: str) -> Float[np.ndarray, "place 4"]:
+    """The boxes that a statistic measures against; none for others."""
+    places: set[tuple[float, ...]] = set()
+    if statistic in {one.key for one in OF_WORDS}:
+        places = {region.box for region in stack.regions if region.span is not None}
+    elif statistic in {one.key for one in OF_CLASS_TOKEN}:
+        places = {region.box for region in stack.regions if region.is_asked}
+    return np.array(sorted(places), float).reshape(-1, 4)
 
 
 def _said_of_picture(who: str, tokens: TokenTable, received: Received, drawn: TokenMask) -> str:

@@ -1,5 +1,6 @@
 """The heads page shows any statistic of any trace, and selects a head for all pages."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -167,3 +168,22 @@ def test_a_statistic_of_ones_own_appears(page):
 def test_an_unknown_statistic_in_a_link_falls_back(page):
     """An old or mistyped link shows something sensible."""
     assert head_map_of(page(statistic="nonsense"))["name"] == "Text-to-image mass"
+
+
+@pytest.mark.parametrize(
+    ("statistic", "count"), [("grounding", 1), ("class_auc", 1), ("entropy", 0)]
+)
+def test_the_boxes_that_are_measured_against_are_drawn(page, statistic, count):
+    """And none where a statistic is about no boxes; the star is 2 to 31 of 60 pixels wide."""
+    app = page(statistic=statistic)
+
+    (figure,) = (
+        json.loads(element.proto.spec)
+        for element in app.get("plotly_chart")
+        if element.key == "words_on_picture"
+    )
+    shapes = figure["layout"].get("shapes", [])
+    assert len(shapes) == count
+    for shape in shapes:
+        width = figure["layout"]["images"][0]["sizex"]
+        assert [shape["x0"] / width, shape["x1"] / width] == pytest.approx([2 / 60, 31 / 60])

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Shaped
+from jaxtyping import Float, Shaped
 
 from vl_core.arrays import Boxes, HeadMap, LayerCurve, Pixels
 from vl_core.figures.color_scale import ColorScale
 from vl_core.figures.picture import PatchWeights, add_picture
-from vl_core.figures.style import KIND_COLORS, styled
+from vl_core.figures.style import KIND_COLORS, REGION_COLORS, styled
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -137,12 +137,23 @@ def depth_profile(
 
 
 def words_on_picture(
-    picture: Pixels, boxes: Boxes, weights: PatchWeights, names: Shaped[np.ndarray, "token"]
+    picture: Pixels,
+    boxes: Boxes,
+    weights: PatchWeights,
+    names: Shaped[np.ndarray, "token"],
+    places: Float[np.ndarray, "place 4"] | None = None,
 ) -> "go.Figure":
-    """Where words look at the picture, small; see `add_picture` for the arguments."""
+    """Where words look at the picture, small; see `add_picture` for the arguments.
+
+    places: boxes of what the example says is there, drawn as outlines.
+    """
     import plotly.graph_objects as go  # noqa: PLC0415
 
     figure = go.Figure()
     add_picture(figure, picture, boxes, weights, names.tolist(), most_named=MOST_NAMED)
+    for x0, y0, x1, y1 in [] if places is None else places.tolist():
+        figure.add_shape(
+            type="rect", x0=x0, y0=y0, x1=x1, y1=y1, line={"color": REGION_COLORS[0], "width": 2}
+        )
     figure.update_xaxes(fixedrange=True).update_yaxes(fixedrange=True)
     return styled(figure, "", height=230).update_layout(margin={"l": 0, "r": 0, "t": 4, "b": 4})
