@@ -96,6 +96,15 @@ def test_the_prediction_is_the_plain_models(trace, plain, model, example):
     )
 
 
+def test_an_answer_without_a_trace_is_the_same(trace, model, example):
+    """And of what is to be scored there is none."""
+    assert model.answer(example) == trace.prediction.top[0][0]
+
+    text, breaks = vl_core.example.joined_parts(["what is it?", "a star"])
+    with pytest.raises(TextError, match="a candidate to be scored"):
+        model.answer(vl_core.Example(example.image, text, task="candidate", breaks=breaks))
+
+
 def test_all_statistics_are_stored_as_measured_live(trace):
     """Every built-in statistic is there, and close to what the stored weights give."""
     stack = trace.stacks["encoder"]
@@ -108,7 +117,7 @@ def test_all_statistics_are_stored_as_measured_live(trace):
 
 
 def test_provenance_says_where_a_trace_comes_from(trace, model, folder):
-    """Model, weights, libraries, preprocessing and the three figures of fidelity."""
+    """Model, weights, libraries, preprocessing and the four figures of fidelity."""
     provenance = trace.provenance
 
     assert provenance.model_id == model.model_id == str(folder)
@@ -119,7 +128,9 @@ def test_provenance_says_where_a_trace_comes_from(trace, model, folder):
     assert provenance.device in {"cpu", "cuda"}
     assert set(provenance.versions) == {"vl_core", "torch", "transformers", "numpy"}
     assert provenance.preprocessing["max_cells"] == 8
-    assert set(provenance.fidelity) == {"output_on_off", "weights_vs_eager", "row_reconstruction"}
+    assert set(provenance.fidelity) == {
+        "output_on_off", "weights_vs_eager", "layer_on_off", "row_reconstruction",
+    }  # fmt: skip
     assert provenance.fidelity["output_on_off"] < 1e-5
     assert provenance.fidelity["weights_vs_eager"] < 1e-5
     assert provenance.fidelity["row_reconstruction"] < 2e-3

@@ -16,6 +16,7 @@ from vl_core import __version__, capture, checkpoints, families
 from vl_core.detections import Detections
 from vl_core.errors import ModelError, TextError
 from vl_core.example import Example
+from vl_core.families import generation
 from vl_core.trace import Provenance, Trace, TracedExample
 
 Progress = Callable[[str], None]
@@ -23,6 +24,10 @@ Progress = Callable[[str], None]
 _CANNOT_SCORE = (
     "This model gives no score to a {task}. Choose the embedded model, ViLT or BLIP for retrieval, "
     "CLIP or SigLIP; for candidates also LLaVA, Qwen-VL and their like."
+)
+_CANNOT_ANSWER = (
+    "This model answers no questions: it says how well a picture and a text fit. Choose the "
+    "embedded model, ViLT or BLIP for questions, LLaVA, Qwen-VL and their like."
 )
 
 
@@ -52,10 +57,16 @@ class Model:
     def estimate(self, example: Example) -> capture.Estimate:
         """How much a trace of this example takes, without running the model.
 
-        The answer that a model generates is not counted. Raises TextError or ImageError for an
+        A generated answer counts as long as it may become. Raises TextError or ImageError for an
         example that the model cannot read.
         """
-        return self.footprint.estimate(self.family.streams(example, self.family.inputs(example)))
+        family = self.family
+        tables = family.streams(example, family.inputs(example))
+        is_judged = families.judge(family, example.task) is not None
+        if isinstance(family, families.Generates) and not is_judged:
+            grows = family.growing_stream
+            tables[grows] = generation.with_longest_answer(tables[grows])
+        return self.footprint.estimate(tables)
 
     def trace(
         self,
@@ -68,8 +79,8 @@ class Model:
         A model that generates answers first; then it reads question and answer in one pass, which
         is what is kept. progress is told, in words for the screen, what is being done. budget: how
         many bytes the trace may take; what does not fit is measured and not kept. Raises TextError
-        or ImageError for an example that the model cannot read. Several threads may call it at
-        once.
+        or ImageError for an example that the model cannot read, and ModelError, with what to do, if
+        the model makes of it what is no number. Several threads may call it at once.
         """
         tell = progress or (lambda _: None)
         tell("Reading the example")
@@ -84,6 +95,7 @@ class Model:
         stacks = capture.Gathering(self.family.places, tables, example.regions, plan.stacks)
         states = capture.States(self.family.doors(), plan.streams)
         outputs = self._run(inputs, stacks, states)
+        capture.check_numbers(outputs, "this example")
         fidelity = {**self.provenance.fidelity, "row_reconstruction": stacks.row_reconstruction}
         return Trace(
             TracedExample.of(example, self.family.seen(example)),
@@ -114,6 +126,29 @@ class Model:
         with torch.inference_mode():
             outputs: Mapping[str, Any] = self.family.model(**inputs)
         return judge.score(example, inputs, outputs)
+
+    def answer(self, example: Example) -> str:
+        """What the model answers in words: the likeliest of its list, or the text it generates.
+
+        One plain run, of which nothing is kept. Raises ModelError for a model that answers nothing
+        (it says how well picture and text fit), and TextError or ImageError for an example that it
+        cannot read or that asks for no answer. Several threads may call it at once.
+        """
+        if example.task != "answer":
+            raise TextError(
+                f"The example has a {example.task} to be scored, and asks for no answer. Give the "
+                "question alone."
+            )
+        inputs = on_device(self.family, self.family.inputs(example))
+        with torch.inference_mode():
+            inputs = self.family.answered(inputs)
+            outputs: Mapping[str, Any] = self.family.model(**inputs)
+        found = self.family.prediction(example, inputs, outputs)
+        if found.kind == "text":
+            return found.text or ""
+        if found.kind != "answer":
+            raise ModelError(_CANNOT_ANSWER)
+        return found.top[0][0]
 
     def _run(
         self, inputs: BatchFeature, stacks: capture.Gathering, states: capture.States

@@ -13,10 +13,21 @@ FIDELITY = {
     "weights_vs_eager": "Largest share of a row's attention that capture puts elsewhere than the "
     "model's own plain attention, worked out in float32; measured when the model was loaded. Good: "
     "below 1e-5; a model that exceeds 1e-3 is refused.",
+    "layer_on_off": "Largest difference between what an attention layer gives with capture on and "
+    "what its own code gives on the same input, relative to its size; measured when the model was "
+    "loaded. Good: below 1e-5, in half precision below 5e-3; a model that exceeds 1e-4, in half "
+    "precision 2e-2, is refused.",
     "row_reconstruction": "Kept weights times values against each layer's own attention output, on "
     "sampled rows of this run, relative to its size. Good: below 2e-3, what half precision rounds "
-    "off the queries and keys that are kept; 3e-3 where the model itself runs in bfloat16.",
+    "off the queries and keys that are kept; 3e-3 where the model itself runs in bfloat16, 3e-2 "
+    "where it rounds large scores besides. A model that exceeds 1e-2 when it is loaded, in half "
+    "precision 0.1, is refused.",
 }
+
+DOUBTFUL = (
+    ":material/warning: **What was kept of this run is not what the model did:** row "
+    "reconstruction exceeds {:g}."
+)
 
 NOT_MEASURED = (
     "**Is what was kept what the model did?** Not measured: that takes the model itself, and these "
@@ -92,14 +103,16 @@ def provenance_table(provenance: Provenance) -> str:
 
 
 def fidelity_table(provenance: Provenance) -> str:
-    """Every figure of fidelity with what it compares and what is good."""
+    """Every figure of fidelity with what it compares and what is good; first of all a bad one."""
     if not provenance.fidelity:
         return NOT_MEASURED
     rows = [
         (name.replace("_", " "), f"{value:.1g}", FIDELITY.get(name, ""))
         for name, value in provenance.fidelity.items()
     ]
-    return _table(("Is what was kept what the model did?", "", "0 is perfect"), rows)
+    table = _table(("Is what was kept what the model did?", "", "0 is perfect"), rows)
+    mark = f"{DOUBTFUL.format(provenance.highest)}\n\n" if provenance.is_doubtful else ""
+    return mark + table
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -38,7 +38,7 @@ def said(estimate: "Estimate", plan: "Plan", budget: int) -> str:
     attention = _stacks_missing(estimate, plan)
     states = [f"“{name}”" for name in estimate.streams if name not in plan.streams]
     if not attention and not states:
-        return f"Keeps up to {readable(estimate.total)} of memory, a generated answer not counted."
+        return f"Keeps up to {readable(estimate.total)} of memory."
     missing = " and ".join(
         f"the {what} of {', '.join(names)}"
         for what, names in (("attention", attention), ("hidden states", states))

@@ -10,14 +10,14 @@ import torch
 import vl_core
 from tests.builders import random_picture, random_tokens
 from tests.capture.test_keeping import evaluation
-from tests.families import test_blip2, test_gemma3, test_paligemma, tiny
+from tests.families import generating, test_blip2, test_gemma3, test_paligemma, tiny
 from tests.families.test_llava import save
 from vl_core import capture, head_stats
 from vl_core.capture import Place
 from vl_core.capture.budget import Estimate, Plan
 from vl_core.capture.masks import LiveMask
 from vl_core.errors import BudgetError
-from vl_core.example import Example
+from vl_core.example import Example, joined_parts
 
 
 @pytest.fixture(scope="module")
@@ -109,14 +109,29 @@ def test_tables_and_biases_are_counted(tmp_path, example, saved, precision):
     assert trace.n_bytes <= estimate.total
 
 
-def test_before_the_run_only_the_answer_is_missing(halved, example):
-    """The vision tower is known to the byte; of the language all but what it will say."""
-    before = halved.estimate(example)
-    stacks, streams = kept_bytes(halved.trace(example))
+@pytest.mark.parametrize("name", generating.KINDS)
+def test_before_the_run_an_answer_counts_as_long_as_it_may_become(tmp_path, example, name):
+    """To the byte where it becomes so long, and a trace of a shorter one takes less."""
+    kind = generating.KINDS[name]
+    model = vl_core.load(str(kind.save(tmp_path)), precision="bfloat16")
+    kind.end_by(model.family, generating.NEVER)
 
-    assert before.stacks["vision tower"] == stacks["vision tower"]
-    assert before.streams["vision tower"] == streams["vision tower"]
-    assert 0 < before.streams["language"] < streams["language"]
+    before = model.estimate(example)
+    trace = model.trace(example)
+
+    assert trace.prediction.is_cut_off
+    assert before == estimated(model, trace)
+    assert trace.n_bytes <= before.total
+
+
+def test_a_candidate_counts_as_it_is(halved, example):
+    """It stands where an answer would, and nothing is generated behind it."""
+    text, breaks = joined_parts([example.text, "red"])
+    judged = Example(example.image, text, task="candidate", breaks=breaks)
+
+    before = halved.estimate(judged)
+
+    assert before.total == halved.trace(judged).n_bytes
 
 
 def test_what_does_not_fit_is_measured_and_not_kept(halved, example):
@@ -215,7 +230,7 @@ def test_a_bias_of_distances_is_counted_once():
     """Two places and a number of each head for each token, though two layers have it."""
     places = [Place("answer", "answer", "answer", layer) for layer in range(2)]
     footprint = capture.Footprint(lambda name: places[int(name) : int(name) + 1])
-    mask = LiveMask(bias=torch.ones(3, 9, 9).tril())
+    mask = LiveMask((9, 9), torch.device("cpu"), bias=torch.ones(3, 9, 9).tril())
     for layer in range(2):
         footprint.hear(str(layer), [evaluation(queries=9, keys=9, mask=mask)])
     tokens = random_tokens()
@@ -230,8 +245,8 @@ def test_of_one_query_nothing_is_known_of_distances():
     place = Place("answer", "answer", "answer", 0)
     footprint = capture.Footprint(lambda _: (place,))
     generator = torch.Generator().manual_seed(0)
-    bias = torch.randn(3, 1, 9, generator=generator)
-    footprint.hear("it", [evaluation(queries=1, keys=9, dim=1, mask=LiveMask(bias=bias))])
+    bias = torch.randn(1, 3, 1, 9, generator=generator)
+    footprint.hear("it", [evaluation(queries=1, keys=9, dim=1, mask=LiveMask.of(bias, 0, (1, 9)))])
     tokens = random_tokens()
 
     assert footprint.estimate({"answer": tokens}).stacks == {
@@ -244,7 +259,7 @@ def test_masks_of_tiles_are_no_larger_than_tiles(n_parts, size):
     """A mask that hides nothing may hide something of other tokens; of a tile, within the tile."""
     place = Place("tower", "tower", "tower", 0)
     footprint = capture.Footprint(lambda _: (place,))
-    mask = LiveMask(is_given=True)
+    mask = LiveMask.of(torch.zeros(1, 1, 6, 6), 0, (6, 6))
     footprint.hear("it", [evaluation(queries=6, keys=6, mask=mask) for _ in range(n_parts)])
 
     assert footprint.estimate({"tower": random_tokens(n_text=7)}).masks == size
@@ -254,9 +269,9 @@ def test_a_module_with_two_places_has_an_evaluation_of_each():
     """As LXMERT's: words look at patches, then patches at words."""
     places = (Place("t<-v", "t", "v", 0), Place("v<-t", "v", "t", 0))
     footprint = capture.Footprint(lambda _: places)
-    bias = torch.randn(3, 5, 9, generator=torch.Generator().manual_seed(0))
+    bias = torch.randn(1, 3, 5, 9, generator=torch.Generator().manual_seed(0))
     plain = evaluation(queries=5, keys=9, dim=1)
-    footprint.hear("it", [plain, replace(plain, mask=LiveMask(bias=bias))])
+    footprint.hear("it", [plain, replace(plain, mask=LiveMask.of(bias, 0, (5, 9)))])
     tables = {"t": random_tokens(), "v": random_tokens(n_text=7)}
 
     stacks = footprint.estimate(tables).stacks

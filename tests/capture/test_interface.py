@@ -1,26 +1,29 @@
 """The captured attention behaves exactly like eager attention, whether someone listens or not."""
 
+import itertools
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
 import transformers
-from transformers.masking_utils import create_causal_mask
 
 from tests.capture import models
 from vl_core import capture
-from vl_core.capture import interface
+from vl_core.capture import interface, rules
 from vl_core.capture.recorder import ACTIVE
 from vl_core.errors import ModelError
 
 EVERYTHING = slice(None)
 
 
-@pytest.fixture(params=models.CASES)
-def case(request):
-    """One tiny model of each kind, on eager attention."""
+@pytest.fixture(params=itertools.product(models.CASES, ["whole", "in blocks"]), ids=" ".join)
+def case(request, monkeypatch):
+    """One tiny model of each kind, on eager attention; in blocks of rows, as if it were large."""
+    name, way = request.param
+    if way == "in blocks":
+        monkeypatch.setattr(rules, "BLOCK_BYTES", 200)
     torch.manual_seed(0)
-    return models.CASES[request.param]()
+    return models.CASES[name]()
 
 
 def run(case, **options):
@@ -255,25 +258,7 @@ def test_attention_sinks_are_refused():
         model(input_ids=torch.tensor([[5, 6, 7]]))
 
 
-def causal_mask(config, attention_mask=None):
-    """The mask that a decoder gets for two sequences of six tokens."""
-    return create_causal_mask(config, torch.zeros(2, 6, 4), attention_mask, None)
-
-
-def test_masks_are_additive_and_marked_only_when_purely_causal():
-    """Marked masks let sdpa skip the hidden half; a padded one must be added in full."""
-    config = transformers.LlamaConfig(**models.DECODER, attn_implementation=interface.NAME)
-    padding = torch.tensor([[1] * 6, [1] * 4 + [0] * 2])
-
-    plain, padded = causal_mask(config), causal_mask(config, padding)
-
-    assert plain.is_floating_point()
-    assert padded.is_floating_point()
-    assert getattr(plain, interface._CAUSAL, False)
-    assert not getattr(padded, interface._CAUSAL, False)
-
-
-def test_marked_masks_reach_sdpa_as_causal(monkeypatch):
+def test_purely_causal_masks_reach_sdpa_as_such(monkeypatch):
     """A purely causal mask is not added but left to sdpa, which then does half the work."""
     calls = []
 

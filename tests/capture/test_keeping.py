@@ -29,15 +29,20 @@ def evaluation(*, heads=3, key_heads=3, queries=10, keys=10, dim=4, **options):
         queries=options.pop("asked", normal(heads, queries, dim)),
         keys=options.pop("offered", normal(key_heads, keys, dim)),
         sample=Sample.of(normal(key_heads, keys, dim + 1), normal(queries, heads, dim + 1)),
-        mask=options.pop("mask", LiveMask()),
+        mask=options.pop("mask", LiveMask((queries, keys), torch.device("cpu"))),
         scaling=dim**-0.5,
         **options,
     )
 
 
+def biased(table):
+    """A mask that adds this (head x query x key) to the scores."""
+    return LiveMask.of(table[None], 0, table.shape[1:])
+
+
 def halved(live):
     """Queries and keys in float16."""
-    return keeping.queries_keys(keeping.in_halves(live))
+    return keeping.queries_keys(keeping.in_halves(live).rounded)
 
 
 def error(kept, live):
@@ -200,7 +205,7 @@ def test_queries_and_keys_of_any_size_fit(size):
         ({"queries": 8, "keys": 8, "dim": 4}, KeptQueriesKeys),
         ({"queries": 2, "keys": 40, "dim": 4}, KeptWeights),
         (
-            {"queries": 9, "keys": 9, "dim": 4, "mask": LiveMask(bias=torch.ones(1, 9, 9).tril())},
+            {"queries": 9, "keys": 9, "dim": 4, "mask": biased(torch.ones(1, 9, 9).tril())},
             KeptQueriesKeys,
         ),
         (
@@ -208,7 +213,7 @@ def test_queries_and_keys_of_any_size_fit(size):
                 "queries": 9,
                 "keys": 9,
                 "dim": 4,
-                "mask": LiveMask(bias=torch.arange(81.0).view(1, 9, 9)),
+                "mask": biased(torch.arange(81.0).view(1, 9, 9)),
             },
             KeptWeights,
         ),
@@ -223,7 +228,7 @@ def test_queries_without_a_key_keep_no_weights():
     """A fully masked query looks at nothing, in both forms."""
     allowed = torch.ones(10, 10, dtype=torch.bool)
     allowed[4] = False
-    live = evaluation(mask=LiveMask(allowed))
+    live = evaluation(mask=LiveMask.of(allowed[None, None], 0, (10, 10)))
 
     for form in (keeping.weights, halved):
         rows = form(live).rows(EVERYTHING, EVERYTHING)

@@ -16,10 +16,16 @@ EVERYTHING = slice(None)
 LOWEST = torch.finfo(torch.float32).min
 
 
+def description(allowed):
+    """What a table is described as, asked for by rows."""
+    table = torch.from_numpy(allowed)
+    return described(lambda rows: table[rows], allowed.shape)
+
+
 @given(arrays.arrays(bool, st.tuples(st.integers(1, 5), st.integers(1, 7))))
 def test_a_description_gives_back_the_table(allowed):
     """Whatever is allowed, the description says exactly that."""
-    assert (described(allowed).rows(EVERYTHING, *allowed.shape) == allowed).all()
+    assert (description(allowed).rows(EVERYTHING, *allowed.shape) == allowed).all()
 
 
 @pytest.mark.parametrize(
@@ -39,7 +45,7 @@ def test_plain_structures_are_told_without_a_table(mask, n_padded):
     is_padding = np.arange(n_keys) < n_padded
     allowed = mask.rows(EVERYTHING, n_queries, n_keys) & ~is_padding
 
-    found = described(allowed)
+    found = description(allowed)
 
     assert found.kind == mask.kind
     assert found.window == mask.window
@@ -51,7 +57,7 @@ def test_anything_else_is_a_table():
     allowed = np.eye(4, 5, dtype=bool)
     allowed[0, 3:] = allowed[2, 0] = True
 
-    assert described(allowed).kind == "explicit"
+    assert description(allowed).kind == "explicit"
 
 
 def test_hidden_keys_and_bias_are_told_apart():
@@ -60,17 +66,18 @@ def test_hidden_keys_and_bias_are_told_apart():
 
     mask = LiveMask.of(added, 0, (2, 3))
 
-    assert mask.allowed.tolist() == [[True, False, True], [True, True, False]]
-    assert mask.bias.tolist() == [[[0.5, 0.0, 0.0], [-3.0, 0.0, 0.0]]]
+    assert mask.allowed(EVERYTHING).tolist() == [[True, False, True], [True, True, False]]
+    hidden = -torch.inf
+    assert mask.added(EVERYTHING, EVERYTHING).tolist() == [[[0.5, hidden, 0], [-3, 0, hidden]]]
 
 
 def test_nothing_hidden_is_no_mask():
     """A mask of zeros is the same as none."""
     mask = LiveMask.of(torch.zeros(2, 1, 1, 3), 1, (2, 3))
 
-    assert mask.allowed is None
     assert mask.bias is None
     assert mask.description == Mask()
+    assert mask.is_given
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
@@ -80,9 +87,10 @@ def test_old_codes_ten_thousand_hides_a_key(dtype):
 
     mask = LiveMask.of(added, 0, (1, 3))
 
-    assert mask.allowed.tolist() == [[True, False, True]]
-    assert mask.bias[0, 0, :2].tolist() == [0, 0]
-    assert mask.bias[0, 0, 2] == pytest.approx(-5_000, rel=1e-2)
+    assert mask.allowed(EVERYTHING).tolist() == [[True, False, True]]
+    added = mask.added(EVERYTHING, EVERYTHING)[0, 0]
+    assert added[:2].tolist() == [0, -torch.inf]
+    assert added[2] == pytest.approx(-5_000, rel=1e-2)
 
 
 @pytest.mark.parametrize("kind", ["full", "causal", "sliding", "explicit"])
@@ -97,7 +105,7 @@ def test_describing_a_large_table_takes_little_memory(kind):
         allowed[-1, 5] = False
     tracemalloc.start()
 
-    found = described(allowed)
+    found = description(allowed)
 
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
@@ -117,12 +125,17 @@ def bias_by_distance(heads, n_queries, n_keys):
     return torch.tensor(table)
 
 
+def biased(table):
+    """A mask that adds this (head x query x key) to the scores."""
+    return LiveMask.of(table[None], 0, table.shape[1:])
+
+
 @pytest.mark.parametrize("sizes", [(3, 4, 6), (1, 6, 4), (2, 5, 5), (2, 1, 4)])
 def test_a_bias_of_distances_is_told_by_them(sizes):
     """One number for each head and distance says the same as the table."""
     table = bias_by_distance(*sizes)
 
-    found = LiveMask(bias=table).distances
+    found = biased(table).distances
 
     assert found.values.shape == (sizes[0], sizes[1] + sizes[2] - 1)
     np.testing.assert_array_equal(found.rows(np.arange(sizes[0]), EVERYTHING), table)
@@ -133,7 +146,7 @@ def test_of_hidden_keys_no_bias_is_known():
     table, allowed = bias_by_distance(3, 4, 6), torch.ones(4, 6).tril(1).bool()
     allowed[:, 2] = False
 
-    found = LiveMask(allowed, table.masked_fill(~allowed, 0)).distances
+    found = biased(table.masked_fill(~allowed, LOWEST)).distances
 
     rows = found.rows(np.arange(3), EVERYTHING)
     np.testing.assert_array_equal(rows[:, allowed], table[:, allowed])
@@ -144,7 +157,7 @@ def test_another_bias_follows_from_no_distance():
     table = bias_by_distance(3, 4, 6)
     table[1, 2, 3] += 1
 
-    assert LiveMask(bias=table).distances is None
+    assert biased(table).distances is None
 
 
 def test_what_is_hidden_from_some_heads_is_no_bias_of_distances():
@@ -152,9 +165,9 @@ def test_what_is_hidden_from_some_heads_is_no_bias_of_distances():
     table = bias_by_distance(3, 4, 6)
     table[1, torch.ones(4, 6).triu(2).bool()] = -torch.inf
 
-    assert LiveMask(bias=table).distances is None
+    assert biased(table).distances is None
 
 
 def test_no_bias_has_no_distances():
     """There is nothing to tell."""
-    assert LiveMask().distances is None
+    assert LiveMask((4, 6), torch.device("cpu")).distances is None

@@ -120,7 +120,7 @@ def test_a_mask_is_read_where_the_queries_are(monkeypatch):
 
     def read(mask, _item, _shape):
         devices.append(mask.device.type)
-        return LiveMask()
+        return LiveMask((5, 5), mask.device)
 
     monkeypatch.setattr(LiveMask, "of", read)
     module, mask = torch.nn.Linear(2, 2), torch.zeros(1, 1, 5, 5)

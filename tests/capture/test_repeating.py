@@ -46,11 +46,51 @@ def test_other_input_gives_the_same_again(module):
     with torch.inference_mode():
         with noting([module.first, module.second]) as given:
             wanted = module(torch.ones(2, 3))
+        assert [len(outputs) for outputs in given.values()] == [1, 2]
         with repeating(given):
             found = module(torch.zeros(2, 3))
 
     assert torch.equal(found, wanted)
-    assert [len(outputs) for outputs in given.values()] == [1, 2]
+
+
+def test_what_it_gives_itself_can_be_compared(module):
+    """Each call of a module, made of what the others gave before."""
+    told = []
+    with torch.inference_mode():
+        with noting([module.first, module.second]) as given:
+            module(torch.ones(2, 3))
+        (states, _), (once, twice) = given[module.first][0], given[module.second]
+        with repeating(given, lambda *both: told.append(both)):
+            module(torch.zeros(2, 3))
+
+    assert [one for one, _, _ in told] == [module.first, module.second, module.second]
+    assert torch.equal(told[0][1][0], torch.zeros(2, 3))
+    assert told[0][2][0] is states
+    for (_, own, noted), wanted in zip(told[1:], (once, twice), strict=True):
+        assert torch.equal(own, wanted)  # fed the same, it gives the same
+        assert noted is wanted
+
+
+def test_it_is_given_again_as_often_as_one_likes(module):
+    """The model adds in place to what it is given, not to what was noted."""
+    with torch.inference_mode():
+        with noting([module.first]) as given:
+            wanted = module(torch.ones(2, 3))
+        for _ in range(2):
+            with repeating(given):
+                assert torch.equal(module(torch.zeros(2, 3)), wanted)
+
+
+def test_a_call_too_many_gives_its_own(module):
+    """Of what was noted nothing is left for it; whoever counts calls will see."""
+    with torch.inference_mode(), noting([module.second]) as given:
+        module(torch.ones(2, 3))
+    del given[module.second][1]
+    with torch.inference_mode(), repeating(given):
+        found = module(torch.ones(2, 3))
+        wanted = module(torch.ones(2, 3))
+
+    assert torch.equal(found, wanted)
 
 
 def test_what_was_noted_is_not_changed_later(module):

@@ -9,6 +9,8 @@ from torch.nn import functional
 
 from tests.capture import models, zoo
 from vl_core import capture
+from vl_core.capture import adapters
+from vl_core.capture.repeating import noting, repeating
 from vl_core.capture.tap import tapped
 
 
@@ -266,3 +268,46 @@ def test_an_attached_model_is_seen_too():
         torch.testing.assert_close(
             torch.stack(attached[name]), torch.stack(matrices), atol=1e-5, rtol=0
         )
+
+
+@pytest.mark.parametrize(
+    ("build", "name"),
+    [
+        (zoo.visual_bert, "encoder.layer.1.attention.self"),
+        (zoo.siglip, "vision_model.head.attention"),
+        (zoo.llava, "model.language_model.layers.1.self_attn"),
+    ],
+)
+def test_half_precision_may_go_on_with_weights_that_are_not_rounded(build, name):
+    """Large scores then make no difference between what a module gives itself and captured."""
+    torch.manual_seed(0)
+    specimen = build()
+    module = specimen.model.get_submodule(name)
+    for key, parameter in module.named_parameters():
+        if key in {"query.weight", "in_proj_weight", "q_proj.weight"}:
+            parameter.data[:32] *= 60  # of the packed one the queries' part
+    specimen.model.to(torch.bfloat16)
+    inputs = {
+        key: value.bfloat16() if value.is_floating_point() else value
+        for key, value in specimen.inputs.items()
+    }
+    model = specimen.model
+    with torch.inference_mode(), tapped(model) as matrices:
+        model(**inputs)
+    capture.attach(model)
+    with torch.inference_mode(), noting(list(map(model.get_submodule, matrices))) as given:
+        model(**inputs)
+    adapters.detach(model)
+
+    def difference(**options):
+        found = []
+
+        def compare(which, own, captured):
+            if which is module:
+                found.append(float((own[0] - captured[0]).float().norm()))
+
+        with torch.inference_mode(), repeating(given, compare), tapped(model, **options):
+            model(**inputs)
+        return max(found)
+
+    assert difference(exact=True) < 0.7 * difference()

@@ -1,6 +1,7 @@
 """A model that no function of ours can be put into is overheard, as a last resort."""
 
 import copy
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -243,6 +244,76 @@ def test_a_copy_of_the_model_is_overheard_as_well(partly_known):
         twin(**specimen.inputs)
 
     assert set(recorder.heard) == set(matrices)
+
+
+@pytest.fixture
+def overheard(partly_known):
+    """Two models that are overheard, of one specimen."""
+    specimen, matrices = partly_known
+    capture.measured_at_load(specimen.model, specimen.inputs, list(matrices))
+    return specimen.model, copy.deepcopy(specimen.model), specimen.inputs
+
+
+def in_time(*steps):
+    """Each step in a thread of its own, one beginning when the one before is done; within 20 s."""
+    for step in steps:
+        thread = threading.Thread(target=step, daemon=True)
+        thread.start()
+        thread.join(20)
+        assert not thread.is_alive(), "it waits for what never comes"
+
+
+def test_a_recording_within_another_hears_alone(overheard):
+    """In one thread, of one model; the outer one goes on when the inner one is over."""
+    model, _, inputs = overheard
+    heard = []
+
+    @torch.inference_mode()
+    def nested():
+        with capture.recording(model) as outer:
+            model(**inputs)
+            with capture.recording(model) as inner:
+                model(**inputs)
+        heard.extend([outer.heard, inner.heard])
+
+    in_time(nested)
+
+    outer, inner = heard
+    assert outer == inner
+    assert set(tapping.overheard(model)) <= set(inner)
+
+
+def test_models_do_not_wait_for_each_other(overheard):
+    """One is recorded while another thread has its turn with the other; the same one waits."""
+    first, second, inputs = overheard
+    heard, entered, leave = {}, threading.Event(), threading.Event()
+
+    @torch.inference_mode()
+    def record(name, model):
+        with capture.recording(model) as recorder:
+            model(**inputs)
+        heard[name] = sum(recorder.heard.values())
+
+    def hold():
+        with capture.recording(first):
+            entered.set()
+            leave.wait(40)
+
+    holder = threading.Thread(target=hold, daemon=True)
+    holder.start()
+    assert entered.wait(20)
+    try:
+        in_time(lambda: record("second", second))
+        waiting = threading.Thread(target=record, args=("first", first), daemon=True)
+        waiting.start()
+        waiting.join(0.5)
+        assert waiting.is_alive()
+    finally:
+        leave.set()
+    waiting.join(20)
+
+    assert set(heard) == {"first", "second"}
+    assert heard["first"] == heard["second"] > 0
 
 
 def test_models_that_are_reached_are_not_overheard():

@@ -130,8 +130,8 @@ def test_every_architecture_passes_at_load(name):
 
     figures = capture.measured_at_load(specimen.model, specimen.inputs, list(matrices))
 
-    assert set(figures) == {"output_on_off", "weights_vs_eager"}
-    assert figures["weights_vs_eager"] < 1e-5
+    assert set(figures) == {"output_on_off", "weights_vs_eager", "layer_on_off"}
+    assert max(figures["weights_vs_eager"], figures["layer_on_off"]) < 1e-5
     assert figures["output_on_off"] < 1e-4
     with capture.recording(specimen.model) as recorder:
         specimen.run()

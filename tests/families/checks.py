@@ -206,6 +206,10 @@ class FamilyChecks:
             atol=1e-4,
         )
 
+    def test_a_trace_takes_no_more_than_was_estimated(self, model, example, trace):
+        """Before anything was run, whatever the model generates."""
+        assert trace.n_bytes <= model.estimate(example).total
+
     def test_a_trace_outlives_its_file(self, trace, tmp_path):
         """Saved and loaded it shows the same."""
         trace.save(tmp_path / "a.safetensors")

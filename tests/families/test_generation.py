@@ -79,7 +79,7 @@ def test_an_answer_is_one_text_and_its_tokens():
     ids = [*tokenizer("a red 🙂")["input_ids"], tokenizer.eos_token_id]
     logits = torch.randn(len(ids) + 3, len(tokenizer), generator=torch.Generator().manual_seed(0))
 
-    said = generation.spoken(tokenizer, ids, logits)
+    said = generation.spoken(tokenizer, ids, logits, [tokenizer.eos_token_id])
 
     shares = logits.double().softmax(dim=-1).numpy()
     wanted = [shares[i + 2, number] for i, number in enumerate(ids)]
@@ -95,7 +95,36 @@ def test_an_answer_may_go_on_from_a_text():
     before = tokenizer.convert_tokens_to_ids(["a", "z"])
     ids = tokenizer.convert_tokens_to_ids(["##e", "is", "[SEP]"])
 
-    said = generation.spoken(tokenizer, ids, torch.zeros(5, len(tokenizer)), before)
+    said = generation.spoken(tokenizer, ids, torch.zeros(5, len(tokenizer)), [], before)
 
     assert said.text == "e is"
     assert [word for word, _ in said.top] == ["e", " is", "[SEP]"]
+
+
+@pytest.mark.parametrize(
+    ("count", "last", "next_one", "is_cut_off"),
+    [
+        (generation.LONGEST, 7, 7, True),
+        (generation.LONGEST, 5, 7, False),
+        (generation.LONGEST, 7, 6, False),
+        (generation.LONGEST - 1, 7, 7, False),
+    ],
+)
+def test_an_answer_is_cut_off_where_the_model_would_have_gone_on(count, last, next_one, is_cut_off):
+    """As long as can be, without an end, which would not have come next either."""
+    tokenizer = tiny.qwen()
+    logits = torch.zeros(count + 1, len(tokenizer))
+    logits[-1, next_one] = 1
+
+    said = generation.spoken(tokenizer, [7] * (count - 1) + [last], logits, [5, 6])
+
+    assert said.is_cut_off is is_cut_off
+
+
+@pytest.mark.parametrize(("end", "wanted"), [(None, ()), (5, (5,)), ([6, 7], (6, 7))])
+def test_a_model_may_have_any_number_of_ends(demanding, end, wanted):
+    """None, one or several, as its settings have them."""
+    demanding.generation_config.eos_token_id = end
+    generation.make_greedy(demanding)
+
+    assert generation.ends(demanding) == wanted

@@ -200,3 +200,16 @@ def test_a_question_has_nothing_to_score(matching):
     """The message says what would have."""
     with pytest.raises(TextError, match=r"asks for an answer.*joined_parts"):
         matching.score(Example(random_picture(SIZE), QUESTION))
+
+
+def test_a_decoder_answers_what_its_trace_says(decoder):
+    """In words, all that it generates."""
+    example = Example(random_picture(SIZE), QUESTION)
+
+    assert decoder.answer(example) == decoder.trace(example).prediction.text
+
+
+def test_models_that_compare_answer_nothing(matching):
+    """What they say of a question is how well it fits the picture."""
+    with pytest.raises(ModelError, match=r"answers no questions.*Choose the embedded model"):
+        matching.answer(Example(random_picture(SIZE), QUESTION))

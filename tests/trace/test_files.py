@@ -365,6 +365,26 @@ def test_another_safetensors_file_is_refused(tmp_path):
         Trace.load(tmp_path / "a")
 
 
+def test_an_answer_that_was_cut_off_stays_so(tmp_path):
+    """Written and read with all else of a prediction."""
+    trace = decoder_trace()
+    cut_off = replace(trace, prediction=replace(trace.prediction, is_cut_off=True))
+    cut_off.save(tmp_path / "a")
+
+    assert Trace.load(tmp_path / "a").prediction == cut_off.prediction
+
+
+def test_a_file_from_before_answers_were_cut_off_opens(tmp_path, monkeypatch):
+    """It says nothing of that."""
+    trace = decoder_trace()
+    description = json.loads(metadata_of(trace, tmp_path)["trace"])
+    del description["prediction"]["is_cut_off"]
+    monkeypatch.setattr(files, "_checksum", lambda *_: "good")
+    with_metadata(tmp_path / "a", {"trace": json.dumps(description), "checksum": "good"})
+
+    assert Trace.load(tmp_path / "a").prediction == trace.prediction
+
+
 def test_another_version_is_refused(tmp_path):
     """The message gives the file's version and ours."""
     random_trace().save(tmp_path / "a")
@@ -384,6 +404,9 @@ HOSTILE = {
     "a statistic that is not there": lambda d: d["stacks"][0].update(head_stats=["x"]),
     "no answer": lambda description: description["prediction"].update(top=[]),
     "a text that is none": lambda d: d["prediction"].update(kind="text", text=["a"]),
+    "an answer cut off by number": lambda d: d["prediction"].update(
+        kind="text", text="a", is_cut_off=1
+    ),
     "a region asked about in words": lambda d: d["example"]["regions"][0].update(is_asked="yes"),
     "a region asked about by number": lambda d: d["example"]["regions"][0].update(is_asked=1),
     "a size of one": lambda description: description["example"].update(original_size=[5]),

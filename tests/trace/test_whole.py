@@ -181,7 +181,7 @@ def test_predictions_are_of_a_known_kind():
     """The message gives the kinds there are."""
     made = object.__new__(Prediction)  # as without the types that only the tests check
     made.__dict__.update(kind="guess", top=(("yes", 0.5),))
-    with pytest.raises(TraceError, match="the kind guess; there are answer, score"):
+    with pytest.raises(TraceError, match="the kind guess; there are answer, match, score"):
         made.__post_init__()
 
 
@@ -190,6 +190,16 @@ def test_a_text_is_told_where_one_was_generated_and_nowhere_else(kind, text):
     """Its tokens alone do not say which of them are no text."""
     with pytest.raises(TraceError, match=rf"the kind {kind} with the text {text!r}"):
         Prediction(kind, (("yes", 0.5),), text=text)
+
+
+@pytest.mark.parametrize(("kind", "is_cut_off"), [("answer", True), ("text", 1)])
+def test_only_a_generated_text_is_cut_off(kind, is_cut_off):
+    """And it is or is not: a file may say anything."""
+    made = object.__new__(Prediction)  # as without the types that only the tests check
+    text = "a" if kind == "text" else None
+    made.__dict__.update(kind=kind, top=(("a", 0.5),), text=text, is_cut_off=is_cut_off)
+    with pytest.raises(TraceError, match=f"with is_cut_off {is_cut_off}; true or false is wanted"):
+        made.__post_init__()
 
 
 def test_generated_text_keeps_the_order_of_its_tokens():

@@ -6,16 +6,18 @@ these gets a forward of ours that does the same through `interface.attention`. C
 are.
 """
 
+from collections.abc import Iterator
 from functools import partial
 from types import MethodType
 
 from torch import nn
-from transformers import PreTrainedModel
+from transformers import PreTrainedConfig, PreTrainedModel
 
 from vl_core.capture import legacy, torch_attention
 from vl_core.capture.interface import NAME
 
 _FORWARDS = {**legacy.FORWARDS, **torch_attention.FORWARDS}
+_CAME_WITH = "_vl_came_with"  # stands on a model, and goes with it when it is copied
 
 
 def attach(model: PreTrainedModel) -> None:
@@ -26,7 +28,35 @@ def attach(model: PreTrainedModel) -> None:
     """
     adapt(model)
     if asks_the_interface(model):
+        came_with = [(config, config._attn_implementation) for config in _configs(model)]  # noqa: SLF001 as below
+        if all(name != NAME for _, name in came_with):
+            setattr(model, _CAME_WITH, came_with)
         model.set_attn_implementation(NAME)
+
+
+def detach(model: nn.Module) -> None:
+    """Let the model run as it came: its own forwards, the implementations it had before `attach`.
+
+    One that was never attached stays as it is.
+    """
+    release(model)
+    for config, name in getattr(model, _CAME_WITH, ()):
+        config._attn_implementation = name  # noqa: SLF001 as below
+
+
+def _configs(model: nn.Module) -> Iterator[PreTrainedConfig]:
+    """Those of all its parts, a whole before what is in it; some come twice."""
+    for part in model.modules():
+        if isinstance(part, PreTrainedModel):
+            yield from _within(part.config)
+
+
+def _within(config: PreTrainedConfig) -> Iterator[PreTrainedConfig]:
+    yield config
+    for name in config.sub_configs:
+        inner = getattr(config, name, None)
+        if inner is not None:
+            yield from _within(inner)
 
 
 def asks_the_interface(model: nn.Module) -> bool:

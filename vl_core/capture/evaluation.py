@@ -103,11 +103,7 @@ class Evaluation:
 
     def allowed(self, queries: slice) -> Bool[Tensor, "row key"]:
         """For each of the chosen queries, which keys it may look at."""
-        n_rows = len(range(*queries.indices(self.queries.shape[1])))
-        if self.mask.allowed is None:
-            shape = n_rows, self.keys.shape[1]
-            return torch.ones(shape, dtype=torch.bool, device=self.keys.device)
-        return self.mask.allowed[queries]
+        return self.mask.allowed(queries)
 
     def key_heads(self, heads: slice) -> Int[Tensor, "head"]:
         """Which key head each of the chosen heads looks with."""

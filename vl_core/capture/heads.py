@@ -5,11 +5,10 @@ from typing import Any
 
 from torch import Tensor
 
-from vl_core.capture.interface import attention
+from vl_core.capture.interface import Projected, attention
 
 # A module by the names of its parts, which torch knows as Tensor or Module and never as a layer.
 Parts = Any
-Projected = tuple[Tensor, Tensor, Tensor]  # query, key and value, each (batch, head, token, dim)
 Forward = Callable[..., tuple[Tensor | None, ...]]
 
 

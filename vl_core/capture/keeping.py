@@ -2,19 +2,14 @@
 
 from dataclasses import replace
 
-import numpy as np
-import torch
-from jaxtyping import Float16
-from torch import Tensor
-
 from vl_core.capture.evaluation import Evaluation
+from vl_core.capture.rounding import Halves
 from vl_core.capture.tapping import Overheard
 from vl_core.trace import Block, Kept, KeptQueriesKeys, KeptWeights
 
 HALF, SINGLE = 2, 4  # bytes of a number as it is kept
-# Of any weight in the rows that are sampled. Of all rows twice as much is promised.
-TOLERANCE = 1e-3
-_TOP = 15  # the largest number is brought to 2 to this power, which float16 still holds
+# Of any weight in any row. 2e-3 are promised: whoever works them out again rounds in another order.
+TOLERANCE = 1.9e-3
 
 
 def block(evaluation: Evaluation | Overheard) -> Block:
@@ -36,9 +31,9 @@ def _kept(evaluation: Evaluation | Overheard) -> Kept:
     if not follows_from_queries_keys(evaluation) or size < HALF * numbers:
         return weights(evaluation)
     halves = in_halves(evaluation)
-    if is_half(evaluation) or largest_difference(halves, evaluation) <= TOLERANCE:
-        return queries_keys(halves)
-    return weights(evaluation) if size < SINGLE * numbers else queries_keys(centred(evaluation))
+    if is_half(evaluation) or halves.are_within(TOLERANCE):
+        return queries_keys(halves.rounded)
+    return weights(evaluation) if size < SINGLE * numbers else queries_keys(halves.exact)
 
 
 def follows_from_queries_keys(evaluation: Evaluation) -> bool:
@@ -53,12 +48,6 @@ def is_half(evaluation: Evaluation) -> bool:
     numbers that are billions of times smaller than the largest.
     """
     return evaluation.queries.element_size() == evaluation.keys.element_size() == HALF
-
-
-def largest_difference(one: Evaluation, other: Evaluation) -> float:
-    """Between any of their weights, in the rows that are sampled."""
-    weights_of = (each.rows(slice(None), other.sample.rows) for each in (one, other))
-    return float((next(weights_of) - next(weights_of)).abs().max())
 
 
 def weights(evaluation: Evaluation) -> KeptWeights:
@@ -94,17 +83,6 @@ def centred(evaluation: Evaluation) -> Evaluation:
     return replace(evaluation, queries=evaluation.queries.float(), keys=keys)
 
 
-def in_halves(evaluation: Evaluation) -> Evaluation:
+def in_halves(evaluation: Evaluation) -> Halves:
     """The same in float16: what came in half precision as it is, all else centred and rounded."""
-    live = evaluation if is_half(evaluation) else centred(evaluation)
-    queries, query_scale = _half(live.queries.float())
-    keys, key_scale = _half(live.keys.float())
-    scaling = live.scaling * query_scale * key_scale
-    return replace(live, queries=queries, keys=keys, scaling=scaling)
-
-
-def _half(values: Tensor) -> tuple[Float16[Tensor, "head token dim"], float]:
-    """The values divided by a power of two, so that float16 can hold the largest, and the power."""
-    largest = float(values.abs().max())
-    scale = 2.0 ** (np.ceil(np.log2(largest)) - _TOP) if largest > 0 else 1.0
-    return (values / scale).to(torch.float16), scale
+    return Halves.of(evaluation if is_half(evaluation) else centred(evaluation))

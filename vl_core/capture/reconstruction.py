@@ -20,8 +20,8 @@ def reconstruction_error(block: Block, evaluation: Evaluation | Overheard) -> fl
     everything, sample = slice(None), evaluation.sample
     weights = torch.from_numpy(block.kept.rows(everything, sample.rows)).to(sample.values.device)
     values = sample.values[evaluation.key_heads(everything)].float()
-    output = sample.output.float().transpose(0, 1)
     # Where every key is hidden, eager attention spreads evenly over them; no weights are kept.
-    has_keys = weights.sum(dim=-1, keepdim=True) > 0
+    has_keys = weights.sum(dim=-1, keepdim=True) != 0  # a nan is not nothing
+    output = torch.where(has_keys, sample.output.float().transpose(0, 1), 0)
     error = torch.where(has_keys, weights @ values - output, 0).norm()
     return float(error / output.norm().clamp(min=torch.finfo(torch.float32).tiny))

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from vl_core.capture.evaluation import Evaluation, Sample
 from vl_core.capture.masks import LiveMask
+from vl_core.capture.rules import Rule, rule_of
 from vl_core.errors import ModelError
 
 
@@ -65,7 +66,7 @@ class Recorder:
         # All layers share one mask: reading it once saves query x key work in each of them. The
         # mask is kept beside its reading, so that its id stays its own. A model that lies on
         # several devices copies its mask for every layer, so only the last few are held.
-        self._masks: dict[tuple[Any, ...], tuple[tuple[Tensor | None, ...], LiveMask]] = {}
+        self._masks: dict[tuple[Any, ...], tuple[tuple[Tensor | Rule | None, ...], LiveMask]] = {}
 
     def add(self, call: Call) -> None:
         """Hand on one call; raises ModelError if its module is no part of the model."""
@@ -97,15 +98,17 @@ class Recorder:
         )
 
     def _mask(self, call: Call, item: int) -> LiveMask:
-        if call.mask is None:
-            return LiveMask()
         shape, device = (call.query.shape[2], call.key.shape[2]), call.query.device
-        place = *map(id, call.made_of), item, *shape, device
+        if call.mask is None:
+            return LiveMask(shape, device)
+        # A copy of a mask for another device follows the same rule.
+        made_of = tuple(rule_of(one) or one for one in call.made_of)
+        place = *map(id, made_of), item, *shape, device
         if place not in self._masks:
             if len(self._masks) == _MASKS:
                 del self._masks[next(iter(self._masks))]
             # A mask that was never looked at may have stayed on another device.
-            self._masks[place] = call.made_of, LiveMask.of(call.mask.to(device), item, shape)
+            self._masks[place] = made_of, LiveMask.of(call.mask.to(device), item, shape)
         return self._masks[place][1]
 
     def check_complete(self, expected: Iterable[str]) -> None:

@@ -1,16 +1,18 @@
 """What modules gave on one run, given again on another: so each is fed the same on both.
 
-In half precision two right ways to compute attention differ in the last digit of what they give,
-and layer by layer these differences grow beyond what a wrong layer would show.
+Then what a module gives on one can be held against what it gives on the other. Without, two right
+ways to compute attention, which differ in the last digit of what they give, drift apart layer by
+layer: in half precision beyond what a wrong layer would show.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from torch import Tensor, nn
 
 Given = dict[nn.Module, list[Any]]  # what each call of it gave, in order
+Compare = Callable[[nn.Module, Any, Any], None]  # what it gives itself, what is given in its place
 
 
 @contextmanager
@@ -28,12 +30,18 @@ def noting(modules: Sequence[nn.Module]) -> Iterator[Given]:
 
 
 @contextmanager
-def repeating(given: Given) -> Iterator[None]:
-    """Let each call give what was noted of it, whatever the module itself makes of its input."""
+def repeating(given: Given, compare: Compare = lambda *_: None) -> Iterator[None]:
+    """Let each call give what was noted of it, whatever the module itself makes of its input.
+
+    compare: told of both, each time.
+    """
     left = {module: iter(outputs) for module, outputs in given.items()}
 
     def give(module: nn.Module, _args: object, own: object) -> object:
-        return next(left[module], own)
+        for noted in left[module]:
+            compare(module, own, noted)
+            return _copied(noted)
+        return own
 
     with ExitStack() as hooks:
         for module in given:

@@ -1,13 +1,13 @@
 """From the evaluations of a run to the stacks of a trace, with their head statistics."""
 
+import math
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-import numpy as np
-
 from vl_core.capture import keeping
 from vl_core.capture.evaluation import Evaluation
+from vl_core.capture.finite import not_finite
 from vl_core.capture.places import Place, Places
 from vl_core.capture.reconstruction import reconstruction_error
 from vl_core.capture.tapping import Overheard
@@ -52,17 +52,21 @@ class Gathering:
         return self._tables.keys()
 
     def hear(self, name: str, evaluation: Evaluation | Overheard) -> None:
-        """Take in one evaluation; raises ModelError if it has no place or another one's."""
+        """Take in one evaluation.
+
+        Raises ModelError if it has no place or another one's, or is not finite.
+        """
         place = self._place(name)
         evaluation = self._moved(place, evaluation)
         block = keeping.block(evaluation)
         error = reconstruction_error(block, evaluation)
+        if not math.isfinite(error):
+            raise not_finite("this example", f"in the attention of {name}")
         if self._keeps is not None and place.layer not in self._keeps.get(place.stack, ()):
             block = replace(block, kept=KeptNothing(block.kept.shape, block.kept.mask))
         self._blocks.setdefault(place, []).append(block)
         self._measuring[place.stack].add(place.layer, evaluation)
-        # np.fmax would drop a nan, which is the worst of all.
-        self.row_reconstruction = float(np.maximum(self.row_reconstruction, error))
+        self.row_reconstruction = max(self.row_reconstruction, error)
 
     def _place(self, name: str) -> Place:
         places, number = self._places(name), self._heard[name]

@@ -4,8 +4,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
 from torch import Tensor, nn
 
+from vl_core.capture.finite import not_finite
 from vl_core.capture.recorder import ACTIVE
 from vl_core.errors import ModelError
 from vl_core.trace import Stream, TokenTable
@@ -49,9 +51,15 @@ class States:
         }
 
     def note(self, stream: str, state: Tensor) -> None:
-        """Take in one state; a batch of pictures or tiles is one sequence, one after the other."""
+        """Take in one state; a batch of pictures or tiles is one sequence, one after the other.
+
+        Raises ModelError, with what to do, if it is not finite.
+        """
         if stream in self._heard:
-            self._heard[stream].add(state.detach().flatten(0, -2).float().cpu().numpy())
+            values = state.detach().flatten(0, -2).float().cpu().numpy()
+            if not np.isfinite(values).all():
+                raise not_finite("this example", f"in the hidden states of the stream {stream}")
+            self._heard[stream].add(values)
 
     def stream(self, name: str, tokens: TokenTable) -> Stream:
         """The stream with its states; raises ModelError unless each was heard once."""

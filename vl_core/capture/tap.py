@@ -30,7 +30,11 @@ _Arguments = dict[str, Any]
 
 @contextmanager
 def tapped(
-    model: nn.Module, hear: Hear | None = None, only: Collection[str] | None = None
+    model: nn.Module,
+    hear: Hear | None = None,
+    only: Collection[str] | None = None,
+    *,
+    exact: bool = False,
 ) -> Iterator[Matrices]:
     """See the attention of this thread's runs of the model.
 
@@ -41,7 +45,9 @@ def tapped(
     Nothing that the model computes is changed, and other threads may run it meanwhile.
     hear: told of the module's name and each matrix as it is made. Then none is kept; those of all
     layers may take many gigabytes. only: the names of the modules that are listened to; None for
-    all.
+    all. exact: let a model in half precision go on with the weights as float32 gives them, the one
+    thing that does change what it computes: large scores are rounded by more than a wrong layer
+    shows.
     """
     matrices: Matrices = {}
 
@@ -53,7 +59,7 @@ def tapped(
         for module in model.modules():
             hooks.callback(module.register_forward_pre_hook(place.enter).remove)
             hooks.callback(module.register_forward_hook(place.leave, always_call=True).remove)
-        with _Tap(place, hear or keep, only):
+        with _Tap(place, hear or keep, only, exact=exact):
             yield matrices
 
 
@@ -84,11 +90,14 @@ class _Place:
 class _Tap(TorchFunctionMode):
     """Stands between the model and torch; a mode is its thread's own."""
 
-    def __init__(self, place: _Place, hear: Hear, only: Collection[str] | None) -> None:
+    def __init__(
+        self, place: _Place, hear: Hear, only: Collection[str] | None, *, exact: bool
+    ) -> None:
         super().__init__()
         self._place = place
         self._hear = hear
         self._only = only
+        self._exact = exact
 
     def __torch_function__(
         self,
@@ -107,6 +116,8 @@ class _Tap(TorchFunctionMode):
         weights = weights_of(result, args, kwargs) if weights_of else None
         for matrix in () if weights is None else weights.detach():
             self._hear(self._place.name, matrix.float())
+        if self._exact and weights is not None:
+            return _exact(func, result, weights, args, kwargs)
         return result
 
 
@@ -126,6 +137,25 @@ def _torch_attention(_result: Any, args: tuple[Any, ...], kwargs: _Arguments) ->
         wanted = _projected(wanted)
     weights: Any = functional.multi_head_attention_forward(**wanted)[1]
     return weights if weights.dim() == 4 else weights[None]
+
+
+def _exact(
+    func: Callable[..., Any],
+    result: Any,  # noqa: ANN401 whatever torch gives
+    weights: Tensor,
+    args: tuple[Any, ...],
+    kwargs: _Arguments,
+) -> Any:  # noqa: ANN401
+    """What the call gives where no score is rounded on the way."""
+    if isinstance(result, Tensor):
+        return (
+            result if func is functional.scaled_dot_product_attention else weights.to(result.dtype)
+        )
+    if result[0].dtype not in HALF:
+        return result
+    # Asked for no weights, torch's own attention is the fused one.
+    given = inspect.signature(func).bind(*args, **kwargs).arguments
+    return func(**{**given, "need_weights": False})
 
 
 def _projected(given: _Arguments) -> _Arguments:

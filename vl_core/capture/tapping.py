@@ -6,9 +6,10 @@ kept. A model with such modules runs for one at a time.
 
 import threading
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -20,7 +21,9 @@ from vl_core.capture.recorder import Hear, Note, Recorder
 from vl_core.capture.tap import tapped
 from vl_core.trace import Mask
 
-_turn = threading.Lock()  # the hooks of a tap are the module's, and so every thread's
+# The hooks of a tap are the module's, and so every thread's: one thread at a time has a model.
+_turns: WeakKeyDictionary[nn.Module, AbstractContextManager[bool]] = WeakKeyDictionary()
+_giving_turns = threading.Lock()
 _OVERHEARD = "_vl_overheard"  # stands on a module, and goes with it when the model is copied
 
 
@@ -64,8 +67,8 @@ class Overheard:
     @cached_property
     def mask(self) -> Mask:
         """The same of all queries, as a trace keeps it."""
-        allowed = self.allowed(slice(None))
-        return Mask() if allowed.all() else described(allowed.cpu().numpy())
+        _, n_queries, n_keys = self.weights.shape
+        return described(self.allowed, (n_queries, n_keys))
 
 
 def overhear(model: nn.Module, names: Collection[str]) -> None:
@@ -87,7 +90,9 @@ def recording(
 ) -> Iterator[Recorder]:
     """Hear this thread's runs of an attached model; see Recorder.
 
-    `with recording(model) as recorder: model(**inputs)`, then `recorder.evaluations[name]`.
+    `with recording(model) as recorder: model(**inputs)`, then `recorder.evaluations[name]`. Within
+    another recording the inner one alone hears what runs in it. A model that is overheard waits
+    for threads that record the same model, and for no other.
     """
     with recorders.recording(model, hear, note) as recorder:
         names = overheard(model)
@@ -96,7 +101,14 @@ def recording(
             return
 
         def take(name: str, matrix: Tensor) -> None:
-            recorder.take(name, Overheard(matrix))
+            if recorders.ACTIVE.get() is recorder:  # taps within one another all hear a run
+                recorder.take(name, Overheard(matrix))
 
-        with _turn, tapped(model, take, names):
+        with _turn(model), tapped(model, take, names):
             yield recorder
+
+
+def _turn(model: nn.Module) -> AbstractContextManager[bool]:
+    """Held by the thread that records the model, which may do so within another recording."""
+    with _giving_turns:
+        return _turns.setdefault(model, threading.RLock())

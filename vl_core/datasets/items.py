@@ -9,8 +9,9 @@ An item is one entry of the set: a question with its candidates or its sources, 
 and a text. A model is given one option at a time.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from vl_core.example import Example
@@ -56,9 +57,9 @@ class Item:
     """One entry of a data set; cheap to make, as nothing large is read for it.
 
     name: unique in the set. text: the question, without its candidates. category: what the set
-    counts it to, empty if nothing. answer: the right answer in words, where it is told. was_right:
-    whether the model that made the set's own tensors or predictions was right; None where that is
-    not told. facts: whatever else is worth showing, for reading.
+    counts it to, empty if nothing. answer: the right answer in words, where it is told. said: what
+    the model said that made the set's own tensors, was_right: whether it was right; None where that
+    is not told. facts: whatever else is worth showing, for reading.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Item:
     asked: tuple[Asked, ...]
     category: str = ""
     answer: str | None = None
+    said: str | None = None
     was_right: bool | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
 
@@ -94,6 +96,13 @@ class Dataset(Protocol):
     @property
     def metadata(self) -> Mapping[str, Any]:
         """What is known of the whole: splits, counts, what was corrected or skipped, licence."""
+
+    @property
+    def paths(self) -> Sequence[Path]:
+        """The files that say what the items are, for `fingerprints`; none of a set without any.
+
+        Pictures that these name are not among them.
+        """
 
     def __len__(self) -> int:
         """How many items."""

@@ -36,6 +36,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from vl_core.answers import is_same
 from vl_core.datasets import npz
 from vl_core.datasets.captured import captured_trace, provenance_of_tensors
 from vl_core.datasets.items import PLAIN, Asked, Item, Option, placed
@@ -77,6 +78,11 @@ class Tensors:
         """How many files there are."""
         return {"files": len(self.files)}
 
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The files."""
+        return self.files
+
     def __len__(self) -> int:
         return len(self.files)
 
@@ -115,10 +121,10 @@ def _named(path: Path, read: Callable[[Path], _T]) -> _T:
 def _item(path: Path) -> Item:
     record = Record(npz.arrays(path, _TEXTS))
     answer, said = record.answer, record.said
-    was_right = None if answer is None or said is None else said.casefold() == answer.casefold()
+    was_right = None if answer is None or said is None else is_same(said, answer)
     option = Option("0", record.text, partial(_named, path, _example))
     asked = Asked(PLAIN, record.text, (option,))
-    return Item(path.stem, record.text, (asked,), answer=answer, was_right=was_right)
+    return Item(path.stem, record.text, (asked,), answer=answer, said=said, was_right=was_right)
 
 
 def _example(path: Path) -> Example:

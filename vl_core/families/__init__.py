@@ -113,6 +113,15 @@ def judge(family: "Family", task: Task) -> ScoresCandidates | None:
 
 
 @runtime_checkable
+class Generates(Protocol):
+    """A family whose model writes its answer token by token, `generation.LONGEST` at most."""
+
+    @property
+    def growing_stream(self) -> str:
+        """The stream that these tokens join, behind its own."""
+
+
+@runtime_checkable
 class CutsTiles(Protocol):
     """A family whose model sees a picture in tiles besides, at a higher resolution."""
 

@@ -1,6 +1,6 @@
 """BLIP: a picture that is asked about, that is given a caption, or that is matched with a text."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -22,7 +22,27 @@ from vl_core.families.loading import of_architecture, pretrained, readers
 from vl_core.trace import Prediction, TokenTable
 
 
-class Answering(Blip):
+class Speaking(Blip):
+    """What generates text, token by token."""
+
+    @property
+    def growing_stream(self) -> str:
+        """The stream that the text joins: that of the decoder, which comes last."""
+        return self.parts[-1].stream
+
+    def spoken(
+        self, answer: Sequence[int], logits: Tensor, before: Sequence[int] = ()
+    ) -> Prediction:
+        """The text, token by token; as `generation.spoken`. [SEP] ends it, as generate() has it."""
+        ends = (self.model.config.text_config.sep_token_id,)
+        return generation.spoken(self.tokenizer, answer, logits, ends, before)
+
+    def preprocessing(self) -> dict[str, Any]:
+        """As of all of them, and how text is generated."""
+        return super().preprocessing() | generation.settings()
+
+
+class Answering(Speaking):
     """A question that looks at the picture, and a generated answer that looks at the question."""
 
     architecture = WithLogits
@@ -61,10 +81,10 @@ class Answering(Blip):
     ) -> Prediction:
         """The answer, token by token."""
         answer = _said(inputs["decoder_input_ids"], 1)
-        return generation.spoken(self.tokenizer, answer, outputs["logits"][0])
+        return self.spoken(answer, outputs["logits"][0])
 
 
-class Captioning(Blip):
+class Captioning(Speaking):
     """A caption that looks at the picture; the example's text is its beginning."""
 
     architecture = BlipForConditionalGeneration
@@ -106,7 +126,7 @@ class Captioning(Blip):
         read = len(self.sentence(example.text).ids(self.tokenizer)) - 1
         answer = _said(inputs["input_ids"], read)
         before = _before(inputs, read)
-        return generation.spoken(self.tokenizer, answer, outputs["logits"][0], before)
+        return self.spoken(answer, outputs["logits"][0], before)
 
 
 class Matching(pairs.Choosing, Blip):

@@ -92,6 +92,11 @@ class Querying(pairs.Paired):
         return self.parts[-1].stream == ANSWER
 
     @property
+    def growing_stream(self) -> str:
+        """The stream that the answer joins."""
+        return ANSWER if self.has_decoder else LANGUAGE
+
+    @property
     def n_queries(self) -> int:
         """How many query tokens there are."""
         return int(self.model.config.num_query_tokens)
@@ -194,14 +199,15 @@ class Querying(pairs.Paired):
     ) -> Prediction:
         """The answer, token by token."""
         answer = self._answer(example, inputs)
-        return generation.spoken(self.tokenizer, answer, outputs["logits"][0])
+        ends = generation.ends(self.model.language_model)
+        return generation.spoken(self.tokenizer, answer, outputs["logits"][0], ends)
 
     def preprocessing(self) -> dict[str, Any]:
         """The settings of the image processor, and the words around a question."""
         return {
             "image_processor": geometry.settings(self.image_processor),
             "prompt": TEMPLATES[self.name],
-            "generated": "greedy",
+            **generation.settings(),
         }
 
 

@@ -98,8 +98,5 @@ class Blip(pairs.Paired, ABC):
         return {stream: layers.doors(self.model, path) for stream, path in paths.items()}
 
     def preprocessing(self) -> dict[str, Any]:
-        """The settings of the image processor, and how answers are generated."""
-        return {
-            "image_processor": geometry.settings(self.image_processor),
-            "generated": "greedy",
-        }
+        """The settings of the image processor."""
+        return {"image_processor": geometry.settings(self.image_processor)}

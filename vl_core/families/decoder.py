@@ -91,6 +91,7 @@ class Decoder(ABC):
     tower_pooling: ClassVar[str] = "model.vision_tower.head.attention"
 
     scored_tasks: ClassVar[frozenset[Task]] = frozenset({"candidate"})
+    growing_stream: ClassVar[str] = LANGUAGE
 
     def read(self, image: Image.Image) -> Reading:
         """What the picture turns into, worked out once: a trace asks for it several times."""
@@ -228,12 +229,13 @@ class Decoder(ABC):
             judged = example.parts[-1], self.score(example, inputs, outputs)
             return Prediction("score", (judged,))
         answer = self._answer(example, inputs)
-        return generation.spoken(self.tokenizer, answer, outputs["logits"][0])
+        ends = generation.ends(self.model)
+        return generation.spoken(self.tokenizer, answer, outputs["logits"][0], ends)
 
     def preprocessing(self) -> dict[str, Any]:
         """The settings of the image processor and the prompt around a question."""
         return {
             "image_processor": geometry.settings(self.image_processor),
             "prompt": self.template[True],
-            "generated": "greedy",
+            **generation.settings(),
         }

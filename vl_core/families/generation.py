@@ -1,6 +1,7 @@
 """The model's own answer: generated word by word, then read in one pass with the question."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,7 +13,7 @@ from transformers import (
 )
 
 from vl_core.families import pieces
-from vl_core.trace import Prediction
+from vl_core.trace import Prediction, TokenTable
 
 LONGEST = 48  # tokens of an answer: longer ones are cut off
 # What is kept of a checkpoint's own settings: with which tokens its answers begin and end.
@@ -61,20 +62,43 @@ def _grown(column: Tensor, filler: int, count: int) -> Tensor:
     return torch.cat([column, column.new_full((len(column), count), filler)], dim=1)
 
 
+def ends(model: PreTrainedModel) -> tuple[int, ...]:
+    """The tokens, by number, of which any ends what this model says."""
+    found: int | list[int] | None = model.generation_config.eos_token_id
+    if found is None:
+        return ()
+    return (found,) if isinstance(found, int) else tuple(found)
+
+
+def with_longest_answer(tokens: TokenTable) -> TokenTable:
+    """The tokens with as many more as an answer has at most."""
+    return TokenTable.joined([tokens, TokenTable.of(["word"] * LONGEST, ["text"] * LONGEST)])
+
+
+def settings() -> dict[str, Any]:
+    """How answers are generated, as plain values for a file."""
+    return {"generated": "greedy", "max_answer_tokens": LONGEST}
+
+
 def spoken(
     tokenizer: PreTrainedTokenizerBase,
     answer: Sequence[int],
     logits: Tensor,
+    ends: Collection[int],
     before: Sequence[int] = (),
 ) -> Prediction:
     """What was generated: the text, and what each token adds to it with its probability.
 
     logits: token x vocabulary, up to those of the last token; a token is predicted by the position
-    before it. before: the tokens of the text that it goes on from.
+    before it. ends: the tokens of which any ends an answer; one as long as can be is cut off unless
+    it ends so, or would have ended next. before: the tokens of the text that it goes on from.
     """
     probabilities = logits[-len(answer) - 1 : -1].float().softmax(dim=-1).cpu()
     values = probabilities[torch.arange(len(answer)), torch.tensor(answer)].tolist()
     found = pieces.written(tokenizer, answer, before)
     words = [piece.name if piece.is_sign else piece.text for piece in found]
     text = "".join(piece.text for piece in found)
-    return Prediction("text", tuple(zip(words, values, strict=True)), text=text)
+    is_cut_off = len(answer) >= LONGEST and not {answer[-1], int(logits[-1].argmax())} & set(ends)
+    return Prediction(
+        "text", tuple(zip(words, values, strict=True)), text=text, is_cut_off=is_cut_off
+    )

@@ -1,7 +1,6 @@
 """One pass over the rows of each layer for any number of statistics."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import pairwise
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
@@ -12,6 +11,7 @@ from vl_core.head_stats.known_rows import KnownRows
 from vl_core.head_stats.row_blocks import RowBlock, side_by_side
 from vl_core.head_stats.rows import RowSource
 from vl_core.head_stats.tables import Tables
+from vl_core.row_slices import reached, slices
 
 if TYPE_CHECKING:
     import torch
@@ -105,36 +105,18 @@ def _blocks(source: RowSource, known: KnownRows) -> Iterator[tuple[slice, RowBlo
     """The source's weights, some heads and rows at a time, each block within the budget."""
     n_queries, n_keys = len(source.query_positions), len(source.key_positions)
     most = n_queries if n_queries <= 2 * BLOCK_ROWS else BLOCK_ROWS
-    for queries in _slices(n_queries, min(most, _within_budget(n_keys))):
+    for queries in slices(n_queries, min(most, _within_budget(n_keys))):
         allowed = source.allowed(queries)
-        keys = _reached(allowed)
+        keys = reached(allowed)
         positions = source.query_positions[queries], source.key_positions[keys]
         row_size = (queries.stop - queries.start) * len(positions[1])
         rows = None
-        for heads in _slices(source.n_heads, _within_budget(row_size)):
+        for heads in slices(source.n_heads, _within_budget(row_size)):
             weights = source.rows(heads, queries, keys)
             rows = rows or known.of(*positions, allowed[:, keys], weights.new_empty(0))
             yield heads, RowBlock.of(rows, weights)
 
 
-def _reached(allowed: "torch.Tensor") -> slice:
-    """The keys from the first to the last that any of these queries may look at; one at least.
-
-    Under a causal mask that is little more than half of all, with a window a few.
-    """
-    reached = allowed.any(dim=0).nonzero()
-    if not len(reached):
-        return slice(0, 1)
-    return slice(int(reached[0]), int(reached[-1]) + 1)
-
-
 def _within_budget(numbers: int) -> int:
     """How many times as many numbers keep to the budget, at least once."""
     return max(1, BLOCK_BYTES // (4 * numbers))
-
-
-def _slices(count: int, most: int) -> list[slice]:
-    """Slices of `count` things, about the same size each and no larger than `most`."""
-    n_slices = -(-count // most)
-    edges = [count * number // n_slices for number in range(n_slices + 1)]
-    return [slice(start, end) for start, end in pairwise(edges)]

@@ -109,13 +109,11 @@ def load(path: Path) -> "Trace":
             d["name"]: _unpack_stack(d, arrays, streams, example.regions)
             for d in description["stacks"]
         }
-        prediction = description["prediction"]
-        top = tuple((text, share) for text, share in prediction["top"])
         return Trace(
             example,
             streams,
             stacks,
-            Prediction(prediction["kind"], top, prediction["similarity"], prediction["text"]),
+            _unpack_prediction(description["prediction"]),
             Provenance(**description["provenance"]),
         )
     except VLError:
@@ -194,6 +192,16 @@ def _unpack_region(description: JSON) -> Region:
         is_asked,
         description["number"],
         tuple(tuple(map(tuple, outline)) for outline in description["outlines"]),
+    )
+
+
+def _unpack_prediction(description: JSON) -> Prediction:
+    return Prediction(
+        description["kind"],
+        tuple((text, share) for text, share in description["top"]),
+        description["similarity"],
+        description["text"],
+        description.get("is_cut_off", False),  # not in files from before there was this fact
     )
 
 

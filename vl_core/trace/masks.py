@@ -1,7 +1,7 @@
 """Which keys a query may look at, as a description: it takes no room of query x key."""
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -85,6 +85,13 @@ class Mask:
             return self.allowed[queries]
         if self.kind == "full":
             return np.ones((len(queries), len(keys)), bool)
+        return np.asarray(self.between(queries, keys))
+
+    def between(self, queries: Any, keys: Any) -> Any:  # noqa: ANN401 arrays or tensors
+        """Row x key: whether a causal or sliding mask has each key in reach of each query.
+
+        Both by their places, as arrays of numpy or of torch; padding is not asked about.
+        """
         # Compared and not subtracted: differences of query x key take eight times the room.
         last = queries[:, None] + self.offset
         allowed = keys <= last

@@ -11,6 +11,10 @@ from vl_core.errors import TraceError
 from vl_core.frozen import freeze, own_mapping
 
 ROUNDING = 1e-3
+# Of row_reconstruction, in float32 and in half precision, above which a model is refused: twenty
+# and four times what is rounded off. The most is (2.6e-2, against 2.5e-3) where bfloat16 rounds the
+# scores of a model with a softcap, whose kept weights are those of float32.
+ROWS, ROWS_IN_HALF = 1e-2, 1e-1
 
 PredictionKind = Literal["answer", "match", "score", "similarity", "text", "told"]
 _LARGEST = float(np.finfo(np.float64).max)
@@ -30,13 +34,15 @@ class Prediction:
     question only; for what was told one answer with nan, or none.
     similarity: the cosine of picture and text, where a model gives it beside an answer.
     text: all that was generated, without signs such as </s>, which have their place in `top`; None
-    where nothing is generated.
+    where nothing is generated. is_cut_off: whether the text ends only because no more tokens were
+    allowed.
     """
 
     kind: PredictionKind
     top: tuple[tuple[str, float], ...]
     similarity: float | None = None
     text: str | None = None
+    is_cut_off: bool = False
 
     def __post_init__(self) -> None:
         if not self.top and self.kind != "told":
@@ -48,6 +54,11 @@ class Prediction:
             raise TraceError(
                 f"a prediction of the kind {self.kind} with the text {self.text!r}; a generated "
                 "text is wanted where the kind is text, and nowhere else"
+            )
+        if not isinstance(self.is_cut_off, bool) or (self.is_cut_off and self.kind != "text"):
+            raise TraceError(
+                f"a prediction of the kind {self.kind} with is_cut_off {self.is_cut_off!r}; true "
+                "or false is wanted, and true only of generated text"
             )
         numbers = [number for _, number in self.top]
         if self.kind == "told":
@@ -78,9 +89,9 @@ def _check_told(numbers: list[float]) -> None:
 class Provenance:
     """Which model made a trace, from what, with which libraries, and how faithfully.
 
-    fidelity: named differences, 0 is perfect. weights_vs_eager and output_on_off are measured
-    when the model is loaded; row_reconstruction on each run: how far weights times values are
-    from the layer's own attention output, relative, on sampled rows.
+    fidelity: named differences, 0 is perfect. weights_vs_eager, layer_on_off and output_on_off are
+    measured when the model is loaded; row_reconstruction on each run: how far weights times values
+    are from the layer's own attention output, relative, on sampled rows.
     """
 
     model_id: str
@@ -96,6 +107,16 @@ class Provenance:
     def __post_init__(self) -> None:
         mappings = ("versions", "preprocessing", "fidelity")
         freeze(self, **{name: own_mapping(getattr(self, name)) for name in mappings})
+
+    @property
+    def highest(self) -> float:
+        """Of row_reconstruction, what is still a matter of rounding."""
+        return ROWS if self.dtype == "float32" else ROWS_IN_HALF
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether what is kept of the run is not what the model did, by the run's own figure."""
+        return not self.fidelity.get("row_reconstruction", 0.0) <= self.highest  # of a nan as well
 
     def as_dict(self) -> dict[str, Any]:
         """All of it in plain dictionaries, as JSON wants them."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vl_core.answers import is_same
 from vl_core.errors import TraceError
 from vl_core.example import EDGE, Region, wrong_box
 from vl_core.frozen import freeze, own_mapping
@@ -98,7 +99,7 @@ class Trace:
 
     @property
     def was_right(self) -> bool | None:
-        """Whether the model's answer is the right one; None where it is not known or not plain.
+        """Whether the model's answer is the right one, word for word; None where that is not plain.
 
         It is plain of an answer out of a list to a question, and neither of generated text nor of
         what the model says to a candidate or source.
@@ -106,7 +107,7 @@ class Trace:
         right, said = self.example.answer, self.prediction
         if right is None or (said.kind, self.example.task) != ("answer", "answer"):
             return None
-        return said.top[0][0].casefold() == right.casefold()
+        return is_same(said.top[0][0], right)
 
     @property
     def n_bytes(self) -> int:
