@@ -1,12 +1,14 @@
 """Every command that README and docs/data.md print is run as it stands, on small sets."""
 
+import json
 import re
 import shlex
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
-from vl_core.command import _parser, main, serving
+from vl_core.command import _parser, head_tables, main, serving
 from vl_core.datasets.gallery import GALLERY
 from vl_core.datasets.scenes import UNSEEN_SEEDS, __main__, choice_items, sourced_items
 from vl_core.datasets.scenes.vcr_files import write_vcr
@@ -14,7 +16,7 @@ from vl_core.datasets.scenes.webqa_files import write_webqa
 
 ROOT = Path(__file__).parents[2]
 TEXTS = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/data.md")}
-COMMAND = re.compile(r"(?:^|`)(python -m vl_core[^`\n#]*)", re.MULTILINE)
+COMMAND = re.compile(r"(?:^ *|`)(python -m vl_core[^`\n#]*)", re.MULTILINE)
 CELL = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 COMMANDS = {
     name: [found.strip() for found in COMMAND.findall(text)] for name, text in TEXTS.items()
@@ -27,7 +29,8 @@ def place(tmp_path, monkeypatch):
     """A folder with what the commands name."""
     for split, first in (("val", 0), ("test", 4)):
         write_vcr(tmp_path / "vcr1", choice_items(UNSEEN_SEEDS, first + 4)[first:], split)
-    write_webqa(tmp_path / "webqa", sourced_items(UNSEEN_SEEDS, 1, n_sources=5), "test")
+    write_webqa(tmp_path / "webqa", sourced_items(UNSEEN_SEEDS, 1, n_sources=5), "val")
+    hide(tmp_path / "webqa")
     (tmp_path / "photos").mkdir()
     for entry in GALLERY[:2]:
         entry.example().image.save(tmp_path / "photos" / f"{entry.name}.png")
@@ -37,10 +40,27 @@ def place(tmp_path, monkeypatch):
     return tmp_path
 
 
+def hide(folder):
+    """Put a test split beside the others, of the same questions."""
+    told = json.loads((folder / "WebQA_train_val.json").read_text(encoding="utf-8"))
+    for one in told.values():
+        for what in ("img", "txt"):
+            one[f"{what}_Facts"] = one.pop(f"{what}_posFacts") + one.pop(f"{what}_negFacts")
+        one["split"] = "test"
+    (folder / "WebQA_test.json").write_text(json.dumps(told), encoding="utf-8")
+
+
+def answer(path):
+    """Let a table say that the model wrote answers, where it judged sources."""
+    table, facts = head_tables.part(path)
+    rows = [row | {"kind": "text", "said": "it is red"} for row in table.to_pylist()]
+    head_tables.write(pa.Table.from_pylist(rows), path, facts)
+
+
 def words(command):
     """Of a command; names are filled in, as a shell and its user do."""
-    said = command.replace("owner/name", "embedded").replace("--count 200", f"--count {DRAWN}")
-    parts = shlex.split(said.replace("--count 100", f"--count {DRAWN}"))
+    said = re.sub(r"--count \d+", f"--count {DRAWN}", command.replace("owner/name", "embedded"))
+    parts = shlex.split(said)
     return [
         one
         for part in parts
@@ -57,6 +77,8 @@ def run(command, monkeypatch):
     elif arguments[0] == "serve":
         assert serving.settings(_parser().parse_args(arguments))
     else:
+        if "--answers" in arguments:  # the embedded model, which is run here, writes none
+            answer(Path(arguments[-1]))
         main(arguments)
 
 
@@ -69,7 +91,7 @@ def test_every_command_of_the_readme_works_as_it_is_printed(place, monkeypatch):
     assert (place / "run" / "head_statistics.parquet").is_file()
 
 
-def test_every_command_of_the_page_on_data_sets_gives_what_it_promises(place, monkeypatch):
+def test_every_command_of_the_page_on_data_sets_gives_what_it_promises(place, monkeypatch, capsys):
     """Tables, scores, submissions, a database, and sets in all shapes."""
     for command in COMMANDS["docs/data.md"]:
         run(command, monkeypatch)
@@ -77,9 +99,15 @@ def test_every_command_of_the_page_on_data_sets_gives_what_it_promises(place, mo
     wanted = (
         *("vcr-traces/head_statistics.parquet", "vcr-traces/predictions.parquet"),
         *("scores.jsonl", "file.csv", "file.json", "database/data.mdb"),
-        *("scenes-vcr/val.jsonl", "scenes-webqa/WebQA_train_val.json", "scenes/val.jsonl"),
+        *(
+            "scenes-vcr/val.jsonl",
+            "scenes-webqa/WebQA_train_val.json",
+            "scenes-folder/metadata.jsonl",
+        ),
+        *("scenes-webqa-test/WebQA_test.json", "card-vcr.jsonl", "card-webqa.jsonl"),
     )
     assert [one for one in wanted if not (place / one).is_file()] == []
+    assert "fluency: not computed" in capsys.readouterr().out
     assert list(place.glob("vcr-traces/traces/*.safetensors"))
 
 

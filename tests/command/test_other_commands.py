@@ -1,5 +1,7 @@
 """What the other commands say and start."""
 
+import json
+import os
 import shlex
 import subprocess
 import sys
@@ -61,6 +63,60 @@ def test_an_item_that_is_not_there_is_said(vcr):
     """In a line."""
     with pytest.raises(SystemExit, match="item 99 of"):
         main(["inspect", str(vcr), "--item", "99"])
+
+
+@pytest.mark.parametrize("option", ["--item", "--question", "--split", "--tags"])
+def test_options_of_a_set_are_refused_with_a_trace(tmp_path, option):
+    """It is one example."""
+    with pytest.raises(SystemExit, match=f"{option} has no meaning with a trace"):
+        main(["inspect", str(tmp_path / "a.safetensors"), option, "1"])
+
+
+def test_a_trace_that_is_not_there_is_said(tmp_path):
+    """To look at or to export."""
+    for arguments in (["inspect"], ["export", "--to", str(tmp_path / "new")]):
+        with pytest.raises(SystemExit, match=r"There is no file .*a\.safetensors\.$"):
+            main([*arguments, str(tmp_path / "a.safetensors")])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "goes_on"),
+    [
+        (["trace", "--data", "scenes", "--to", "run"], True),
+        (["trace", "--image", "a.png", "--question", "b", "--to", "a"], False),
+        (["score", "scenes", "--to", "a.jsonl"], True),
+        (["score", "scenes"], False),
+        (["inspect", "scenes"], False),
+        (["serve"], False),
+        (["export", "a", "--to", "b"], False),
+    ],
+)
+def test_what_is_stopped_is_only_said_to_go_on_if_it_does(monkeypatch, capsys, arguments, goes_on):
+    """By the same command."""
+
+    def stop(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(COMMANDS[arguments[0]], "run", stop)
+    with pytest.raises(SystemExit, match="130"):
+        main(arguments)
+    told = capsys.readouterr().err
+    assert "Stopped." in told
+    assert ("the same command goes on" in told) == goes_on
+
+
+def test_what_a_terminal_lacks_does_not_end_a_command(tmp_path):
+    """A data set may hold any character."""
+    row = {"image": None, "question": "what is \u2603?", "\ud800": 1}
+    (tmp_path / "a.jsonl").write_text(json.dumps(row), encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "vl_core", "inspect", str(tmp_path / "a.jsonl"), *("--item", "0")],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        check=True,
+        cwd=REPOSITORY,
+    )
+    assert rb"what is \u2603?" in done.stdout
 
 
 def test_serving_sets_what_the_owner_may_settle(vcr, tmp_path):

@@ -8,7 +8,7 @@ import pytest
 
 from tests.command.conftest import ITEMS
 from vl_core import datasets
-from vl_core.command import main
+from vl_core.command import main, model_choice
 from vl_core.datasets import scored
 from vl_core.datasets.scored import Scored, ScoreFile
 from vl_core.errors import DatasetError
@@ -59,7 +59,7 @@ def test_questions_without_a_truth_have_no_figures():
     unread = one(1, 0, "Q->A", [np.nan] * 4, (1,))
 
     assert scored.figures("VCR", [hidden, unread]) == []
-    assert (hidden.is_right, unread.is_right, unread.best) == (None, None, None)
+    assert (hidden.is_right, unread.is_right, unread.top) == (None, None, ())
 
 
 def test_a_set_is_scored_and_gone_on_with(vcr, tmp_path, capsys):
@@ -78,6 +78,24 @@ def test_a_set_is_scored_and_gone_on_with(vcr, tmp_path, capsys):
     told = capsys.readouterr().out
     assert "Q->AR: 1.0000" in told
     assert f"{2 * ITEMS} questions scored, 0 of their parts" in told
+
+
+def test_questions_that_are_in_no_figure_are_counted(vcr, tmp_path, capsys):
+    """Those of which a right option got no score, as a file of scores keeps them."""
+    arguments = ["score", str(vcr / "val.jsonl"), "--to", str(tmp_path / "a.jsonl")]
+    main([*arguments, "--limit", "2"])
+    assert "left out" not in capsys.readouterr().out
+    first, line, *others = (tmp_path / "a.jsonl").read_text(encoding="utf-8").splitlines()
+    told = json.loads(line)
+    told["scores"][told["right"][0]] = None
+    kept = "\n".join([first, json.dumps(told), *others, ""])
+    (tmp_path / "a.jsonl").write_text(kept, encoding="utf-8")
+
+    main([*arguments, "--limit", "2"])
+
+    told = capsys.readouterr().out
+    assert "QA->R: 1.0000 (over 2 questions)" in told
+    assert "(over 1 question, 1 left out: a right option there has no score)" in told
 
 
 def test_scores_of_another_set_are_refused(vcr, webqa, tmp_path):
@@ -106,6 +124,49 @@ def test_a_file_keeps_scores_as_they_are(tmp_path):
         ScoreFile(tmp_path / "a.jsonl", {"data": "b"})
 
 
+@pytest.mark.parametrize("kept", [25, 45, -1, -20])
+def test_a_line_that_was_cut_short_takes_none_with_it(tmp_path, kept):
+    """Wherever it was cut; what is added later begins a line of its own."""
+    first, second, third = (one(number, 0, "Q->A", [1, 2], (1,)) for number in range(3))
+    file = ScoreFile(tmp_path / "a.jsonl", {"data": "a"})
+    file.append(first)
+    before = (tmp_path / "a.jsonl").stat().st_size
+    file.append(second)
+    whole = (tmp_path / "a.jsonl").read_bytes()
+    (tmp_path / "a.jsonl").write_bytes(whole[: before + kept] if kept > 0 else whole[:kept])
+
+    file = ScoreFile(tmp_path / "a.jsonl", {"data": "a"})
+    for each in (second, third):
+        file.append(each)
+
+    found = [each for each in file.read() if each.number != 1 or each == second]
+    assert {each.number for each in found} == {0, 1, 2}
+    assert (tmp_path / "a.jsonl").read_bytes().startswith(whole[: before + 1])
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"", b"[" * 100_000, b"[1]\n"])
+def test_what_is_no_file_of_scores_is_refused(tmp_path, content):
+    """In a sentence; it is not written to."""
+    (tmp_path / "a.jsonl").write_bytes(content)
+    with pytest.raises(DatasetError, match=r"a\.jsonl holds something else than scores"):
+        ScoreFile(tmp_path / "a.jsonl", {"data": "a"})
+    assert (tmp_path / "a.jsonl").read_bytes() == content
+
+
+def test_a_file_of_scores_says_what_it_differs_in(vcr, tmp_path):
+    """A set that was edited since is another one."""
+    folder = tmp_path / "set"
+    folder.mkdir()
+    (folder / "vcr1images").symlink_to(vcr / "vcr1images")
+    content = (vcr / "val.jsonl").read_bytes()
+    (folder / "val.jsonl").write_bytes(content)
+    arguments = ["score", str(folder), "--to", str(tmp_path / "a.jsonl"), "--limit", "1"]
+    main(arguments)
+    (folder / "val.jsonl").write_bytes(content.replace(b"red", b"tan"))
+    with pytest.raises(SystemExit, match="it differs in files"):
+        main(arguments)
+
+
 def test_a_submission_has_a_row_for_each_item(vcr, tmp_path, capsys):
     """Of the split that tells nothing; it has no figures."""
     main(["score", str(vcr / "test.jsonl"), "--submission", str(tmp_path / "a.csv")])
@@ -123,6 +184,19 @@ def test_only_whole_test_splits_are_submitted(vcr, tmp_path):
     """Validation has rationales for the right answer only."""
     with pytest.raises(SystemExit, match="Score the whole test split"):
         main(["score", str(vcr / "val.jsonl"), "--submission", str(tmp_path / "a.csv")])
+
+
+def test_a_submission_of_which_an_item_is_damaged_is_refused(vcr, tmp_path):
+    """Though all that could be read is scored."""
+    folder = tmp_path / "set"
+    folder.mkdir()
+    (folder / "vcr1images").symlink_to(vcr / "vcr1images")
+    first, second, *_ = (vcr / "test.jsonl").read_text(encoding="utf-8").splitlines()
+    (folder / "test.jsonl").write_text(f"{first}\n{second}\n{second[:50]}\n", encoding="utf-8")
+
+    with pytest.raises(SystemExit, match=r"1 of 3 questions are not scored, the first .* item 2"):
+        main(["score", str(folder), "--submission", str(tmp_path / "a.csv")])
+    assert not (tmp_path / "a.csv").exists()
 
 
 def test_a_submission_names_the_sources_above_the_threshold(webqa, tmp_path):
@@ -146,16 +220,47 @@ def test_a_submission_names_the_sources_above_the_threshold(webqa, tmp_path):
 
 def test_only_whole_sets_are_submitted(webqa, folder_of_words, tmp_path):
     """Of WebQA all questions, and of other sets there is no server."""
-    with pytest.raises(SystemExit, match=f"{ITEMS - 1} of {ITEMS} questions are not scored"):
-        main(
-            [
-                *("score", str(webqa), "--limit", "1", "--threshold", "0"),
-                *("--submission", str(tmp_path / "a.json")),
-            ]
-        )
+    arguments = ["score", str(webqa), "--threshold", "0", "--submission", str(tmp_path / "a.json")]
+    with pytest.raises(SystemExit, match="--limit came with --submission"):
+        main([*arguments, "--limit", "1"])
+    questions = json.loads((webqa / "WebQA_train_val.json").read_text(encoding="utf-8"))
+    next(iter(questions.values()))["Q"] = 7
+    folder = tmp_path / "damaged"
+    folder.mkdir()
+    (folder / "WebQA_test.json").write_text(json.dumps(questions), encoding="utf-8")
+    for name in ("imgs.tsv", "imgs.lineidx"):
+        (folder / name).symlink_to(webqa / name)
+    with pytest.raises(SystemExit, match=f"1 of {ITEMS} questions are not scored, the first .* 0"):
+        main([arguments[0], str(folder), *arguments[2:]])
     with pytest.raises(SystemExit, match="no submission file of scores for a set of the kind"):
         main(["score", str(folder_of_words), "--submission", str(tmp_path / "a.json")])
     assert not (tmp_path / "a.json").exists()
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "much"])
+def test_a_threshold_is_a_number(webqa, capsys, value):
+    """And has an end."""
+    with pytest.raises(SystemExit, match="2"):
+        main(["score", str(webqa), "--threshold", value])
+    assert f"{value} is no finite number" in capsys.readouterr().err
+
+
+def test_where_scores_go_is_looked_at_first(webqa, tmp_path, monkeypatch):
+    """Before a model is loaded."""
+    monkeypatch.setattr(model_choice, "loaded", None)
+    with pytest.raises(SystemExit, match=r"is a folder. Name a file"):
+        main(["score", str(webqa), "--to", str(tmp_path)])
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(SystemExit, match=r"The folder .* cannot be made"):
+        main(["score", str(webqa), "--to", str(tmp_path / "file" / "a.jsonl")])
+
+
+def test_how_the_threshold_was_found_is_said(webqa, capsys):
+    """Unless it was given."""
+    main(["score", str(webqa)])
+    assert "is the best of 70 that were tried on these very questions" in capsys.readouterr().out
+    main(["score", str(webqa), "--threshold", "0"])
+    assert "were tried" not in capsys.readouterr().out
 
 
 def test_sources_are_scored(webqa, tmp_path, capsys):

@@ -2,17 +2,51 @@
 
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 
 import vl_core
 from tests.command.conftest import ITEMS
-from vl_core.command import main
+from vl_core import datasets
+from vl_core.command import head_tables, main, model_choice
 from vl_core.command.batches import _said
 from vl_core.datasets.gallery import GALLERY
+from vl_core.datasets.vcr import VCR
+from vl_core.model import Model
 from vl_core.trace import Prediction
 
 QUESTION = GALLERY[0].question.text
+BEGIN = ["trace", "--options", "first", "--statistics-only", "--limit", "1", "--data"]
+
+
+@pytest.fixture
+def begun(vcr, tmp_path):
+    """A folder in which a run was begun: the first item, the first option of each question."""
+    main([*BEGIN, str(vcr), "--to", str(tmp_path / "run")])
+    return tmp_path / "run"
+
+
+@pytest.fixture
+def tensors(tmp_path):
+    """Two files of tensors of a model of 3 layers and 2 heads; the first one tells its answer."""
+    folder = tmp_path / "tensors"
+    folder.mkdir()
+    told = {"answer": "dog", "prediction": "dog"}
+    for number, more in ((1, told), (2, {})):
+        np.savez(
+            folder / f"{number}.npz",
+            attention=np.random.default_rng(number).dirichlet(np.ones(5), size=(3, 2, 5)),
+            tokens=["what", "is", "it", "patch", "patch"],
+            n_text=3,
+            **more,
+        )
+    return folder
+
+
+def example(picture, path):
+    """The arguments that trace a picture into a file."""
+    return ["trace", "--image", str(picture), "--question", QUESTION, "--to", str(path)]
 
 
 def test_an_example_becomes_a_file(picture, tmp_path, capsys):
@@ -103,8 +137,162 @@ def test_a_folder_of_another_run_is_refused(vcr, webqa, tmp_path):
     """Tables of two sets in one would be of neither."""
     main(["trace", "--data", str(vcr), "--to", str(tmp_path), "--limit", "1", "--options", "first"])
 
-    with pytest.raises(SystemExit, match="another model, another set"):
+    with pytest.raises(SystemExit, match="differs from this one in data, kind, files, options"):
         main(["trace", "--data", str(webqa), "--to", str(tmp_path)])
+
+
+@pytest.mark.parametrize(
+    ("more", "names"),
+    [
+        (["--options", "all", "--statistics-only"], "options"),
+        (["--options", "first"], "statistics_only"),
+        (["--options", "first", "--statistics-only", "--tags", "class"], "data"),
+        (["--options", "first", "--statistics-only", "--precision", "bfloat16"], "model dtype"),
+    ],
+)
+def test_a_run_that_differs_is_told_in_what(begun, vcr, more, names):
+    """Each of it would make another table."""
+    with pytest.raises(SystemExit, match=f"differs from this one in {names} "):
+        main(["trace", "--data", str(vcr), "--limit", "1", "--to", str(begun), *more])
+
+
+def test_other_libraries_are_noted_and_no_reason_to_refuse(begun, vcr, capsys):
+    """They give nearly the same."""
+    path = begun / "run.json"
+    told = json.loads(path.read_text(encoding="utf-8"))
+    told["model"]["versions"]["torch"] = "1.0"
+    path.write_text(json.dumps(told), encoding="utf-8")
+    main([*BEGIN, str(vcr), "--to", str(begun)])
+    assert "Note: versions torch" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", [b"{", b"\xff\xfe", b"[" * 100_000, b"[1]"])
+def test_a_damaged_description_of_a_run_is_refused(begun, vcr, content):
+    """In a sentence, as it cannot be told what was begun."""
+    (begun / "run.json").write_bytes(content)
+    with pytest.raises(SystemExit, match=r"is damaged|differs from this one in all"):
+        main([*BEGIN, str(vcr), "--to", str(begun)])
+
+
+@pytest.mark.parametrize("damage", [b"junk", None])
+def test_a_damaged_table_of_one_example_is_made_again(begun, vcr, damage):
+    """Whole or in its middle; the run can be finished."""
+    path = min((begun / "parts").iterdir())
+    whole = path.read_bytes()
+    path.write_bytes(damage or whole[:200] + bytes(100) + whole[300:])
+    assert head_tables.part(path) is None
+
+    main([*BEGIN, str(vcr), "--to", str(begun)])
+
+    assert head_tables.part(path) is not None
+    assert len(pd.read_parquet(begun / "predictions.parquet")) == 2
+
+
+def test_a_damaged_table_of_another_item_is_left_out_and_told_of(begun, vcr, capsys):
+    """It is made again when its item is asked for."""
+    (begun / "parts" / "0000002-0-00.parquet").write_bytes(b"junk")
+    main([*BEGIN, str(vcr), "--to", str(begun)])
+    told = capsys.readouterr().err
+    assert "2 examples in" in told
+    assert "1 of the tables in parts are damaged" in told
+
+
+def test_a_set_of_the_same_name_and_length_is_another_one(tmp_path):
+    """Two folders of pictures, as many in each."""
+    for place, text in (("a", "is there a star?"), ("b", "what color is the moon?")):
+        (tmp_path / place / "photos").mkdir(parents=True)
+        GALLERY[0].example().image.save(tmp_path / place / "photos" / "1.png")
+        (tmp_path / place / "photos" / "1.txt").write_text(text)
+    arguments = ["trace", "--statistics-only", "--to", str(tmp_path / "run"), "--data"]
+    main([*arguments, str(tmp_path / "a" / "photos")])
+    with pytest.raises(SystemExit, match="differs from this one in files "):
+        main([*arguments, str(tmp_path / "b" / "photos")])
+
+
+def test_items_are_read_when_it_is_their_turn(begun, vcr, monkeypatch):
+    """The first is done before the second is looked at, and none is read twice."""
+    seen = []
+    read, trace = VCR.__getitem__, Model.trace
+    monkeypatch.setattr(VCR, "__getitem__", lambda *a: seen.append(a[1]) or read(*a))
+    monkeypatch.setattr(Model, "trace", lambda *a: seen.append("trace") or trace(*a))
+
+    main([*BEGIN, str(vcr), "--to", str(begun), "--limit", "3"])
+
+    assert seen == [0, 1, "trace", "trace", 2, "trace", "trace"]
+
+
+def test_own_tensors_are_taken_as_they_are(tensors, tmp_path, monkeypatch):
+    """No model is loaded; what was told of the answers stands in the table."""
+    monkeypatch.setattr(model_choice, "loaded", None)
+
+    main(["trace", "--data", str(tensors), "--to", str(tmp_path)])
+
+    data = datasets.open(tensors)
+    table, _ = head_tables.part(tmp_path / "predictions.parquet")
+    said = pd.DataFrame(table.to_pydict(), dtype=object)
+    heads = pd.read_parquet(tmp_path / "head_statistics.parquet")
+    told = json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))
+    assert told["model"] == "none: the tensors are the set's own"
+    assert said["said"].to_list() == ["dog", None]
+    assert list(said["kind"]) == ["told", "told"]
+    assert said["was_right"].to_list() == [True, None]
+    assert len(heads) == 2 * 3 * 2
+    for number, stem in enumerate(("1", "2")):
+        stack = data.trace(number).stacks["encoder"]
+        own = heads[heads["item"] == stem]
+        for key, values in stack.head_stats.items():
+            np.testing.assert_allclose(own[key], values.reshape(-1), err_msg=key)
+    files = sorted((tmp_path / "traces").iterdir())
+    assert vl_core.Trace.load(files[0]).prediction.top[0][0] == "dog"
+
+
+def test_a_model_is_refused_for_tensors_that_are_there(tensors, tmp_path):
+    """It would not be run."""
+    with pytest.raises(SystemExit, match=r"--model has no meaning for .*holds its own traces"):
+        main(["trace", "--data", str(tensors), "--to", str(tmp_path), "--model", "embedded"])
+
+
+@pytest.mark.parametrize("option", ["--first", "--limit", "--options", "--split", "--tags"])
+def test_options_of_a_set_are_refused_with_a_picture(picture, tmp_path, option):
+    """They would do nothing."""
+    value = "all" if option == "--options" else "1"
+    given = [option, value]
+    with pytest.raises(SystemExit, match=f"{option} has no meaning with --image"):
+        main([*example(picture, tmp_path / "a.safetensors"), *given])
+    with pytest.raises(SystemExit, match=rf"--statistics-only.*{option}|{option}.*--stat"):
+        main([*example(picture, tmp_path / "a.safetensors"), *given, "--statistics-only"])
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--limit", "0"), ("--limit", "-2"), ("--limit", "x"), ("--first", "-1")]
+)
+def test_numbers_that_mean_nothing_are_refused(vcr, tmp_path, capsys, option, value):
+    """At once."""
+    with pytest.raises(SystemExit, match="2"):
+        main(["trace", "--data", str(vcr), "--to", str(tmp_path), option, value])
+    assert f"{value} is no whole number from" in capsys.readouterr().err
+
+
+def test_where_a_trace_goes_is_looked_at_first(picture, vcr, tmp_path, monkeypatch):
+    """Before a model is loaded; folders are made, and what is none is said."""
+    monkeypatch.setattr(model_choice, "loaded", None)
+    (tmp_path / "file").write_text("x")
+    for arguments in (
+        example(picture, tmp_path / "file" / "a.safetensors"),
+        ["trace", "--data", str(vcr), "--to", str(tmp_path / "file" / "run")],
+    ):
+        with pytest.raises(SystemExit, match=r"The folder .* cannot be made"):
+            main(arguments)
+    with pytest.raises(SystemExit, match=r"is a folder. Name a file"):
+        main(example(picture, tmp_path))
+    with pytest.raises(SystemExit, match=r"is a file. Name a folder"):
+        main(["trace", "--data", str(vcr), "--to", str(tmp_path / "file")])
+
+
+def test_folders_are_made_for_a_trace(picture, tmp_path):
+    """However many."""
+    main(example(picture, tmp_path / "a" / "b" / "c.safetensors"))
+    assert (tmp_path / "a" / "b" / "c.safetensors").is_file()
 
 
 @pytest.mark.parametrize(

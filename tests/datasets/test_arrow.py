@@ -203,6 +203,17 @@ def test_names_of_columns_that_are_no_text_are_refused(tmp_path, old):
         arrow.opened(path.parent)
 
 
+def test_damage_is_told_in_one_line(tmp_path):
+    """Though the reader's own words go over several."""
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"image": ["a.png"] * 9, "question": ["red?"] * 9}), path)
+    content = bytearray(path.read_bytes())
+    content[4:8] = b"\xff" * 4
+    path.write_bytes(content)
+    with pytest.raises(DatasetError, match=r"^a\.parquet is damaged or no such file: [^\n]+\.$"):
+        arrow_rows.ParquetRows(path)[0]
+
+
 def test_offsets_that_lead_out_of_the_file_are_found(tmp_path):
     """They would be followed anywhere in memory; other rows can be read."""
     path = save_split(tmp_path / "mine", [rows(3)], batch=3) / "data-00000-of-00001.arrow"

@@ -89,6 +89,19 @@ def test_quotes_that_do_not_match_are_refused_with_their_line(tmp_path, content)
         CsvRows(written(tmp_path / "a.csv", content))
 
 
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("a,b\n1,2\n".encode("utf-16"), r"a\.csv is UTF-16\. Save it as UTF-8"),
+        (b"a,b\r1,2\r", r"a\.csv ends its lines with a carriage return alone"),
+    ],
+)
+def test_other_encodings_and_line_ends_are_named(tmp_path, content, reason):
+    """What to do is said with it."""
+    with pytest.raises(DatasetError, match=reason):
+        CsvRows(written(tmp_path / "a.csv", content))
+
+
 def test_a_missing_file_is_told_by_name_alone(tmp_path):
     """Also if it goes while it is open."""
     path = written(tmp_path / "a.csv", b"a\n1\n")

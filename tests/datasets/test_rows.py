@@ -17,6 +17,7 @@ class Given:
     """Rows from a list; one that is an error is raised when it is asked for."""
 
     rows: list
+    paths = ()
 
     def __len__(self):
         return len(self.rows)
@@ -108,7 +109,7 @@ def test_a_row_may_have_no_picture(image):
     [
         ("b.png", DatasetError, r"line 1 of a\.jsonl: b\.png cannot be read"),
         ("http://x.org/b.png", DatasetError, r"is an address, and nothing is downloaded"),
-        (7, DatasetError, r"line 1 of a\.jsonl: a int in the place of a picture's name"),
+        (7, DatasetError, r"line 1 of a\.jsonl: 7 in the place of a picture's name"),
         (b"GIF", ImageError, r"line 1 of a\.jsonl: This file is not a picture"),
     ],
 )
@@ -233,18 +234,26 @@ def test_boxes_may_have_no_label():
     [
         ("boxes", "[[1, 2", r"line 1 of a\.jsonl: boxes is no list in JSON"),
         ("boxes", "[" * 100_000, r"boxes is no list in JSON"),
-        ("boxes", 5, r"boxes is a int; a list is wanted"),
-        ("boxes", '{"label": 1}', r"boxes is a dict; a list is wanted"),
+        ("boxes", 5, r"boxes is 5; a list is wanted"),
+        ("boxes", '{"label": 1}', r"boxes is \{'label': 1\}; a list is wanted"),
+        ("boxes", {"label": 5}, r"line 1 of a\.jsonl: boxes is \{'label': 5\}; a list is wanted"),
+        ("boxes", {"label": "dog", "box": [BOX]}, r"boxes is .*; a list is wanted"),
+        ("boxes", ["x" * 5000], r"^.{1,200}$"),
         ("boxes", [[1, 2, 3]], r"\[1, 2, 3\] in the place of a box; \[left, top, right, bottom\]"),
         ("boxes", [["a", 2, 3, 4]], r"in the place of a box"),
         ("boxes", [{"label": "star"}], r"None in the place of a box"),
         ("boxes", [7], r"7 in the place of a box"),
         ("candidates", "a, b", r"candidates is no list in JSON"),
-        ("candidates", ["a", " "], r"line 1 of a\.jsonl: "),
+        ("candidates", ["a", " "], r"line 1 of a\.jsonl: a candidate is empty"),
+        ("candidates", ["a", None], r"None among the candidates; texts or numbers are wanted"),
+        ("candidates", ["a", True], r"True among the candidates"),
+        ("candidates", ["a", {"b": 1}], r"\{'b': 1\} among the candidates"),
+        ("id", "\ud800", r"id holds '\\ud800', which is no text in Unicode"),
+        ("question", b"red?".decode, r"question holds bytes; a text is wanted"),
         ("question", "", r"line 1 of a\.jsonl: The question is empty"),
-        ("question", ["where?"], r"a list in the place of question or text or caption"),
-        ("answer", {"a": 1}, r"a dict in the place of answer"),
-        ("id", [1], r"a list in the place of id"),
+        ("question", ["where?"], r"question holds \['where\?'\]; a text is wanted"),
+        ("answer", {"a": 1}, r"answer holds \{'a': 1\}; a text is wanted"),
+        ("id", [1], r"id holds \[1\]; a text is wanted"),
     ],
 )
 def test_values_of_another_kind_are_refused_with_their_row(column, value, message):
@@ -264,6 +273,13 @@ def test_other_short_values_are_facts():
     """What is known, empty, long or no single value is none."""
     item = only(answer="red", source="web", year=1999, long="x" * 201, empty="", tags=["a"])
     assert item.facts == {"source": "web", "year": "1999"}
+
+
+def test_numbers_are_candidates_and_halves_of_characters_no_facts():
+    """As they read."""
+    item = only(candidates=[1, 2.5, "three"], answer="2.5", source="\ud800", year=1999)
+    assert [one.title for one in item.asked[0].options] == ["1", "2.5", "three"]
+    assert (item.asked[0].right, item.facts) == ({1}, {"year": "1999"})
 
 
 def test_one_damaged_row_breaks_no_other():
@@ -302,6 +318,13 @@ def test_missing_columns_are_told_beside_those_there_are(columns, is_enough):
     wanted = rf'a\.csv has the columns {there}\. Wanted are .*"image" or "file_name".*"caption"'
     with pytest.raises(DatasetError, match=wanted):
         check_table(rows, columns, "a.csv")
+
+
+@pytest.mark.parametrize("twice", ["question", "Question", "IMAGE"])
+def test_columns_that_differ_in_capitals_at_most_are_refused(twice):
+    """It cannot be told which is meant."""
+    with pytest.raises(DatasetError, match=rf"a\.csv has .* and '{twice}' among its columns"):
+        check_table(Given([{}]), ["image", "question", twice], "a.csv")
 
 
 def test_an_empty_table_is_refused():

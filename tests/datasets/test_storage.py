@@ -66,8 +66,6 @@ def test_names_in_a_zip_file_with_backslashes_are_found(tmp_path):
         "movie/../../secret.txt",
         "..\\secret.txt",
         "movie\\..\\..\\secret.txt",
-        "",
-        "a\0.png",
         "out/secret.txt",
         "out.txt",
     ],
@@ -81,6 +79,35 @@ def test_no_name_leads_out(folder, tmp_path, name):
         Folder(folder).read(name)
     assert str(tmp_path) not in str(refused.value)
     assert not Folder(folder).has(name)
+
+
+@pytest.mark.parametrize("name", ["", "a\0.png", "\ud800.png", "\udcff" * 500])
+def test_what_is_no_name_is_said_in_a_sentence(folder, tmp_path, name):
+    """Also of a name that no encoding takes."""
+    for files in (Folder(folder), Zip(packed(tmp_path / "a.zip", {"b.png": b"b"}))):
+        assert not files.has(name)
+        with pytest.raises(DatasetError, match=r"is no name of a file|is not in a\.zip") as told:
+            files.read(name)
+        assert len(str(told.value).encode()) < 150
+
+
+def test_a_link_to_itself_is_not_found(folder):
+    """It is none that leads out."""
+    (folder / "loop.png").symlink_to("loop.png")
+    with pytest.raises(DatasetError, match=r"loop\.png' cannot be found: a link"):
+        Folder(folder).read("loop.png")
+
+
+def test_names_count_from_the_folder_that_is_looked_for(tmp_path):
+    """Wherever it lies in a zip file, and whatever lies beside it; of two, from neither."""
+    entries = {"README": b"r", "x/pictures/movie/a.png": b"a", "x/pictures/movie/b.png": b"b"}
+    files = storage(packed(tmp_path / "a.zip", entries), "pictures")
+    assert files.read("movie/a.png") == b"a"
+    assert not files.has("README.png")
+
+    two = storage(packed(tmp_path / "b.zip", entries | {"y/pictures/c.png": b"c"}), "pictures")
+    assert not two.has("movie/a.png")
+    assert two.read("x/pictures/movie/a.png") == b"a"
 
 
 def test_a_climbing_name_in_a_zip_file_is_an_entry_or_nothing(folder, tmp_path):
@@ -186,7 +213,7 @@ def test_a_damaged_zip_file_is_refused_without_the_servers_folder(tmp_path):
     content = path.read_bytes()
 
     (tmp_path / "cut.zip").write_bytes(content[:-30])
-    with pytest.raises(DatasetError, match=r"cut\.zip is neither a folder nor a zip file"):
+    with pytest.raises(DatasetError, match=r"cut\.zip is damaged or cut short\. Download it again"):
         storage(tmp_path / "cut.zip")
     with pytest.raises(DatasetError, match=r"cut\.zip is damaged .*Download it again"):
         Zip(tmp_path / "cut.zip").read("a.png")

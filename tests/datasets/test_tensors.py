@@ -93,6 +93,7 @@ def test_the_item_says_what_was_asked_and_whether_it_was_right(tmp_path):
     assert [item.name for item in items] == ["1", "2", "3", "4"]
     assert [item.was_right for item in items] == [True, False, None, None]
     assert [item.answer for item in items] == ["yes", "yes", "yes", None]
+    assert [item.said for item in items] == ["Yes", "no", None, "Yes"]
     assert items[0].text == "Is the star red?"
     assert items[0].example.size == (BREADTH, HEIGHT)
     assert items[0].example.answer == "yes"
@@ -186,7 +187,7 @@ def test_strings_may_be_bytes(tmp_path):
         ({"attention": None}, r"it holds no array called attention: layer x head x query x key"),
         (
             {"attention": arrays()["attention"][0]},
-            r"attention has the shape \(5, 14, 14\); any x any",
+            r"attention is 5 x 14 x 14; layers x heads x queries x keys is",
         ),
         ({"attention": np.ones((2, 5, 14, 14), int)}, r"attention is of int64; floats are wanted"),
         (
@@ -203,21 +204,21 @@ def test_strings_may_be_bytes(tmp_path):
         ),
         ({"tokens": None}, r"it holds no list called tokens"),
         ({"tokens": np.array("a star")}, r"it holds no list called tokens"),
-        ({"tokens": np.arange(COUNT)}, r"tokens holds a int64; a string is wanted"),
+        ({"tokens": np.arange(COUNT)}, r"tokens holds np.int64.0.; a string is wanted"),
         ({"tokens": np.array(["\ud800"] * COUNT)}, r"tokens holds .*which is no text in Unicode"),
         ({"tokens": np.array([b"\xff"] * COUNT)}, r"tokens holds .*which is no text in Unicode"),
         ({"n_text": None}, r"it does not say which of its 14 tokens are patches .* Give is_image"),
-        ({"n_text": np.array(15)}, r"n_text is 15, and it does not say which"),
+        ({"n_text": np.array(15)}, r"n_text is 15 for 14 tokens\. Give"),
         (
             {"n_text": np.array(6.0)},
             r"n_text is of float64; whole numbers or unsigned whole numbers",
         ),
-        ({"is_image": np.ones(13, bool)}, r"is_image has the shape \(13,\); 14 is wanted"),
+        ({"is_image": np.ones(13, bool)}, r"is_image is a list of 13; a list of 14 is wanted"),
         ({"is_image": np.ones(14)}, r"is_image is of float64; booleans are wanted"),
-        ({"is_special": np.ones(3, bool)}, r"is_special has the shape \(3,\); 14 is wanted"),
+        ({"is_special": np.ones(3, bool)}, r"is_special is a list of 3; a list of 14 is wanted"),
         ({"grid": np.array([4, 4])}, r"grid is 4 rows x 4 columns for 8 patches; their product"),
         ({"grid": np.array([-2, -4])}, r"grid is -2 rows x -4 columns for 8 patches"),
-        ({"grid": np.array([8])}, r"grid has the shape \(1,\); 2 is wanted"),
+        ({"grid": np.array([8])}, r"grid is a list of 1; a list of 2 is wanted"),
         ({"image": None}, r"it says where the patches lie, but holds no picture called image"),
         (
             {"image": np.ones((30, 44, 3))},
@@ -226,25 +227,29 @@ def test_strings_may_be_bytes(tmp_path):
         ({"image": np.ones((30, 44, 3), np.uint16)}, r"image is of uint16; uint8 is wanted"),
         (
             {"image": np.ones((3, 30, 44), np.uint8)},
-            r"image has the shape .*; any x any x 3 is want",
+            r"image is 3 x 30 x 44; height x width x 3 is wanted",
         ),
         ({"image": np.ones((30, 4, 3), np.uint8)}, r"The picture is 4 x 30 pixels"),
         (
             {"grid": None, "boxes": np.ones((14, 3))},
-            r"boxes has the shape \(14, 3\); 14 x 4 is want",
+            r"boxes is 14 x 3; 14 x 4 is wanted",
         ),
         ({"grid": None, "boxes": np.full((14, 4), 9.0)}, r"boxes has a patch without an area"),
+        (
+            {"grid": None, "boxes": np.tile([0, 0, np.inf, 5], (14, 1))},
+            r"boxes has a patch without an end",
+        ),
         (
             {"grid": None, "boxes": np.tile([0.0, 0, 45, 20], (14, 1))},
             r"a patch lies outside the picture of 44 x 30 pixels",
         ),
-        ({"text": np.array(["a", "b"])}, r"text has the shape \(2,\); a single string is wanted"),
+        ({"text": np.array(["a", "b"])}, r"text is a list of 2; a single string is wanted"),
         ({"text": np.array(" ")}, r"The question is empty"),
         ({"text": None, "n_text": np.array(0), "grid": None}, r"none of its tokens is a word"),
         ({"probability": np.array(1.5)}, r"a prediction of 1\.5, wanted 0 to 1"),
         (
             {"probability": np.array([0.5])},
-            r"probability has the shape \(1,\); a single number is w",
+            r"probability is a list of 1; a single number is wanted",
         ),
     ],
 )

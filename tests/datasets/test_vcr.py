@@ -299,9 +299,16 @@ def facts(**changed):
 DAMAGED = {
     "no field": (broken(rationale_choices=None), "has no rationale_choices, which every line"),
     "no list": (broken(question="Why?"), "question holds 'Why.'; a list is wanted"),
-    "no words": (broken(question=[]), "one of its question has no words"),
-    "only blanks": (broken(question=[" ", "\u0007"]), "one of its question has no words"),
-    "strange word": (broken(question=["Why", 3]), "question holds 3; words and tags"),
+    "no words": (broken(question=[]), "its question has no words"),
+    "only blanks": (broken(question=[" ", "\u0007"]), "its question has no words"),
+    "strange word": (broken(question=["Why", 3]), "question holds 3; words and tags are"),
+    "a name of a file": (broken(img_fn="\ud800.png"), "img_fn holds .*; a text is wanted"),
+    "a name of metadata": (broken(metadata_fn="\ud800.json"), "metadata_fn holds .*; a text is"),
+    "a very long tag": (
+        broken(question=["Why", list(range(999))]),
+        "names the objects .{,70}; the",
+    ),
+    "no words to say": (broken(answer_choices=[[""]] * 4), "one of its answer_choices has no"),
     "five answers": (broken(answer_choices=[["a"]] * 5), "5 answer_choices came, wanted 4"),
     "beyond the objects": (broken(question=["Why", [0, 5]]), r"\[0, 5\]; the line has 5, numbered"),
     "negative tag": (broken(question=["Why", [-1]]), r"names the objects \[-1\]"),
@@ -369,6 +376,15 @@ def test_a_picture_that_is_missing_or_damaged(folder):
     with pytest.raises(DatasetError, match=rf"line 1 of val.jsonl, {sample.PICTURE}.*cannot be"):
         example(folder)
     assert VCR(folder)[0].name == "val-0"
+
+
+def test_a_very_long_name_does_not_fill_the_message(tmp_path):
+    """Its ends are shown."""
+    line = sample.line(img_fn="a" * 9_000 + ".png")
+    asked = VCR(sample.write(tmp_path / "vcr1", [line]))[0].asked[0]
+    with pytest.raises(DatasetError, match=r"line 1 of val\.jsonl, aaa.*a\.png: ") as told:
+        asked.options[0].example()
+    assert len(str(told.value)) < 400
 
 
 @pytest.mark.parametrize(

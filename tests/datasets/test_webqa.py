@@ -283,18 +283,19 @@ def test_a_picture_that_cannot_be_shown_is_named(tmp_path):
     ("changes", "reason"),
     [
         ({"Q": None}, "Q is missing"),
-        ({"Q": 5}, "Q is a JSON int"),
+        ({"Q": 5}, "Q is 5; a text"),
+        ({"Q": "\ud800?"}, r"Q is '.ud800.', no text in Unicode"),
         ({"A": "text"}, "A is not a list of texts"),
         ({"A": [7]}, "A is not a list of texts"),
-        ({"Qcate": ["color"]}, "Qcate is a JSON list"),
+        ({"Qcate": ["color"]}, "Qcate is .'color'.; a text"),
         ({"img_posFacts": {}}, "img_posFacts is not a list of objects"),
         ({"txt_negFacts": ["text"]}, "txt_negFacts is not a list of objects"),
         ({"img_negFacts": [{"caption": "x"}]}, "image_id None"),
         ({"img_negFacts": [picture(1) | {"image_id": "30000001"}]}, "image_id '30000001'"),
         ({"img_negFacts": [picture(1) | {"image_id": True}]}, "image_id True"),
         ({"img_negFacts": [picture(1) | {"image_id": -5}]}, "image_id -5"),
-        ({"img_negFacts": [picture(1) | {"caption": 3}]}, "caption is a JSON int"),
-        ({"txt_negFacts": [snippet(1, 0) | {"snippet_id": 4}]}, "snippet_id is a JSON int"),
+        ({"img_negFacts": [picture(1) | {"caption": 3}]}, "caption is 3; a text"),
+        ({"txt_negFacts": [snippet(1, 0) | {"snippet_id": 4}]}, "snippet_id is 4; a text"),
         ({"txt_negFacts": [{"title": "x", "snippet_id": "y"}]}, "fact is missing"),
         (
             dict.fromkeys(["img_posFacts", "img_negFacts", "txt_posFacts", "txt_negFacts"]),
@@ -311,6 +312,27 @@ def test_a_damaged_question_is_refused_when_it_is_asked_for(tmp_path, changes, r
         data[1]
 
 
+def test_what_is_null_is_as_if_it_were_missing(tmp_path):
+    """As another writer of JSON may put it; the question is whole."""
+    own = labeled(2, category="text") | dict.fromkeys(["Keywords_A", "Qcate", "topic"])
+    own["txt_posFacts"] = None
+    own["img_negFacts"][0]["caption"] = None
+    (item,) = WebQA(write_questions(tmp_path / "val.json", [own]))
+
+    assert (item.category, item.facts) == ("", {"split": "val"})
+    assert len(item.asked[0].right) == 2
+    assert "File 22" in [option.title for option in item.asked[0].options]
+
+
+def test_a_guid_that_is_no_text_is_refused_with_its_question(tmp_path):
+    """The others are read."""
+    own = labeled(1) | {"Guid": "\ud800"}
+    data = WebQA(write_questions(tmp_path / "val.json", [own, labeled(2)]))
+    assert data[1].name == guid(2)
+    with pytest.raises(DatasetError, match=r"Question '\\ud800' has a name that is no text"):
+        data[0]
+
+
 def test_questions_whose_split_cannot_be_read_are_a_split_of_their_own(tmp_path):
     """So that their number is told and the others are not mixed with them."""
     path = write_questions(tmp_path / "all.json", [labeled(1), labeled(2), labeled(3)])
@@ -318,7 +340,7 @@ def test_questions_whose_split_cannot_be_read_are_a_split_of_their_own(tmp_path)
     path.write_bytes(content.replace(b'"split": "val"', b'"split": [1]', 1))
     assert WebQA(path).metadata["questions"] == {"not told": 2, "val": 1}
     assert WebQA(path).guids == (guid(3),)
-    for number, reason in enumerate(("is no JSON", "split is a JSON list")):
+    for number, reason in enumerate(("is no JSON", "split is .1.; a text")):
         with pytest.raises(DatasetError, match=rf"Question {guid(number + 1)}.*{reason}"):
             WebQA(path, "not told")[number]
 
@@ -338,7 +360,7 @@ def test_a_value_that_is_no_question_is_refused(tmp_path, told):
         ("{}", "one.json holds no question"),
         ("[1, 2]", "one.json is damaged or cut short after byte 0"),
         ('{"a": {"Q": "', "one.json is damaged or cut short"),
-        ('{"a": {}, "a": {}}', "has question a twice"),
+        ('{"a": {}, "a": {}}', "has question 'a' twice"),
     ],
 )
 def test_a_file_of_something_else_is_not_opened(tmp_path, content, message):

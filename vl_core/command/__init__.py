@@ -8,6 +8,7 @@ python -m vl_core serve      open the app, with data sets of your own
 """
 
 import argparse
+import io
 import sys
 from collections.abc import Sequence
 
@@ -26,14 +27,25 @@ STOPPED = 130  # as a shell reports a program that was interrupted
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command that is named; what a user can put right is said in one line."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal may lack what a data set has
+            stream.reconfigure(errors="backslashreplace")
     chosen = _parser().parse_args(arguments)
     try:
         chosen.run(chosen)
     except (VLError, OSError) as error:
         sys.exit(f"python -m vl_core {chosen.command}: {error}")
     except KeyboardInterrupt:
-        sys.stderr.write("\nStopped. What was finished is kept; the same command goes on.\n")
+        kept = " What was finished is kept; the same command goes on." * _goes_on(chosen)
+        sys.stderr.write(f"\nStopped.{kept}\n")
         sys.exit(STOPPED)
+
+
+def _goes_on(chosen: argparse.Namespace) -> bool:
+    """Whether what was stopped is taken up again by the same command."""
+    if chosen.command == "trace":
+        return chosen.data is not None
+    return chosen.command == "score" and chosen.to is not None
 
 
 def _parser() -> argparse.ArgumentParser:

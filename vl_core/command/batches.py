@@ -1,23 +1,23 @@
 """Tracing many examples of a data set into a folder; what is done already is not done again.
 
-FOLDER/run.json                  which model and which set: another one is refused
+FOLDER/run.json                  which model, which set and which options: others are refused
 FOLDER/parts/*.parquet           one table for each example, written last: it is done
 FOLDER/traces/*.safetensors      unless only statistics are wanted
 FOLDER/head_statistics.parquet   all parts as one, made at the end
 FOLDER/predictions.parquet       what the model said to each example
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vl_core.command import head_tables, progress
-from vl_core.datasets.items import Asked, Dataset, Item
-from vl_core.datasets.whole_files import whole_file
+from vl_core.command import head_tables, progress, run_record
+from vl_core.datasets.fingerprints import identity
+from vl_core.datasets.items import Asked, Dataset, HoldsTraces, Item
 from vl_core.errors import DatasetError, VLError
-from vl_core.trace import Prediction
+from vl_core.trace import Prediction, Trace
 
 if TYPE_CHECKING:
     from vl_core.model import Model
@@ -35,34 +35,13 @@ class Job:
     option: int
 
 
-def jobs(data: Dataset, first: int, limit: int | None, which: str) -> list[Job]:
-    """The examples of these items; raises DatasetError if there is none, or none known as right.
-
-    Items that cannot be read are passed over here and counted when they are run.
-    """
-    last = len(data) if limit is None else min(len(data), first + limit)
-    if not 0 <= first < last:
-        raise DatasetError(
-            f"{data.name} has {len(data)} items; none from {first} on was asked for."
-        )
-    found = []
-    for number in range(first, last):
-        try:
-            item = data[number]
-        except DatasetError:
-            found.append(Job(number, 0, 0))
-            continue
-        found += [
-            Job(number, place, option)
-            for place, asked in enumerate(item.asked)
-            for option in _chosen(asked, which)
-        ]
-    if not found:
-        raise DatasetError(
-            f"{data.name} does not tell which options are right in the items asked for. Leave out "
-            "--options right."
-        )
-    return found
+def jobs(number: int, item: Item, which: str) -> list[Job]:
+    """The examples of the item with this number; none if the right ones are wanted but not told."""
+    return [
+        Job(number, place, option)
+        for place, asked in enumerate(item.asked)
+        for option in _chosen(asked, which)
+    ]
 
 
 def _chosen(asked: Asked, which: str) -> Sequence[int]:
@@ -71,74 +50,124 @@ def _chosen(asked: Asked, which: str) -> Sequence[int]:
     return range(len(asked.options)) if which == "all" else sorted(asked.right or ())
 
 
+def numbers(data: Dataset, first: int, limit: int | None) -> range:
+    """Which items; raises DatasetError if there is none."""
+    last = len(data) if limit is None else min(len(data), first + limit)
+    if not 0 <= first < last:
+        raise DatasetError(
+            f"{data.name} has {len(data)} items; none from {first} on was asked for."
+        )
+    return range(first, last)
+
+
 @dataclass
 class Batch:
-    """A folder that fills with what a model does to the examples of a set."""
+    """A folder that fills with what a model does to the examples of a set.
+
+    model: None for a set that holds traces of its own, which are taken as they are. which: one of
+    CHOICES. Raises VLError if the folder holds another run.
+    """
 
     folder: Path
-    model: "Model"
+    model: "Model | None"
     data: Dataset
+    which: str = "all"
     keeps_traces: bool = True
     skipped: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         for name in ("parts", "traces") if self.keeps_traces else ("parts",):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
-        told = self.folder / "run.json"
-        mine = self._facts()
-        if not told.exists():
-            with whole_file(told) as file:
-                file.write(json.dumps(mine, indent=2).encode())
-        elif json.loads(told.read_text(encoding="utf-8")) != mine:
-            raise VLError(
-                f"{self.folder} holds what another model, another set or other options left (see "
-                "run.json). Choose another folder."
-            )
+        changed = run_record.begun(self.folder, self.facts)
+        if changed:
+            progress.done(f"Note: {', '.join(changed)} are not those that this run was begun with.")
 
-    def _facts(self) -> dict[str, Any]:
+    @cached_property
+    def facts(self) -> dict[str, Any]:
+        """What run.json says: the set, which of its options, and the model."""
+        chosen = {"options": self.which, "statistics_only": not self.keeps_traces}
+        if self.model is None:
+            return identity(self.data) | chosen | {"model": "none: the tensors are the set's own"}
         made_by = self.model.provenance.as_dict()
         del made_by["fidelity"]
-        set_facts = {"data": self.data.name, "kind": self.data.kind, "items": len(self.data)}
-        # As JSON gives it back, so that it can be compared with what stands in the file.
-        return dict(json.loads(json.dumps(set_facts | {"model": made_by})))
+        return identity(self.data) | chosen | {"model": made_by}
 
-    def run(self, wanted: Sequence[Job]) -> None:
-        """Trace each example that is not done; one that cannot be read is skipped and told of."""
-        for job in progress.counted(wanted, "Example"):
-            if self._part(job).exists() and (not self.keeps_traces or self._trace(job).exists()):
-                continue
+    def run(self, wanted: range) -> None:
+        """Trace each example that is not done; what cannot be read is skipped and told of.
+
+        An item is read when it is its turn. Raises DatasetError if only right options are wanted
+        and none of these items tells which those are.
+        """
+        found = 0
+        for number in progress.counted(wanted, "Item"):
             try:
-                self._do(job)
+                item = self.data[number]
             except VLError as error:
-                self.skipped.append(f"item {job.number}: {error}")
+                self.skipped.append(f"item {number}: {error}")
+                continue
+            own = jobs(number, item, self.which)
+            found += len(own)
+            for job in own:
+                self._do(job, item)
+        if not found and not self.skipped:
+            raise DatasetError(
+                f"{self.data.name} does not tell which options are right in the items asked for. "
+                "Leave out --options right."
+            )
 
-    def _do(self, job: Job) -> None:
-        item = self.data[job.number]
+    def _do(self, job: Job, item: Item) -> None:
+        if self._is_done(job):
+            return
         asked = item.asked[job.asked]
         option = asked.options[job.option]
-        trace = self.model.trace(option.example())
+        labels = dict(zip(head_tables.LABELS, (item.name, asked.name, option.name), strict=True))
+        try:
+            trace = self._traced(job, asked)
+        except VLError as error:
+            self.skipped.append(f"item {job.number}: {error}")
+            return
         if self.keeps_traces:
             trace.save(self._trace(job))
-        labels = dict(zip(head_tables.LABELS, (item.name, asked.name, option.name), strict=True))
         said = {
             "number": job.number,
             **labels,
             **_truth(item, asked, job.option),
             **_said(trace.prediction),
         }
+        if self.model is None:
+            said["was_right"] = item.was_right
         head_tables.write(head_tables.head_table(trace, labels), self._part(job), said)
+
+    def _traced(self, job: Job, asked: Asked) -> Trace:
+        if self.model is None and isinstance(self.data, HoldsTraces):
+            return self.data.trace(job.number)
+        if self.model is None:
+            raise VLError(f"{self.data.name} holds no traces, so a model is wanted.")
+        return self.model.trace(asked.options[job.option].example())
+
+    def _is_done(self, job: Job) -> bool:
+        """Whether its table is there and whole, and its trace where one is wanted."""
+        if self.keeps_traces and not self._trace(job).exists():
+            return False
+        return self._part(job).exists() and head_tables.part(self._part(job)) is not None
 
     def finish(self) -> Iterator[str]:
         """Make the two tables of all that is done; lines that say what there is."""
         import pyarrow as pa  # noqa: PLC0415 --help must not import it
 
-        parts = sorted((self.folder / "parts").glob("*.parquet"))
+        paths = sorted((self.folder / "parts").glob("*.parquet"))
+        parts = [one for one in map(head_tables.part, paths) if one is not None]
         if parts:
-            table = head_tables.joined(parts)
-            said = pa.Table.from_pylist([head_tables.facts_of(part) for part in parts])
-            head_tables.write(table, self.folder / "head_statistics.parquet", self._facts())
-            head_tables.write(said, self.folder / "predictions.parquet", self._facts())
+            table = pa.concat_tables([own for own, _ in parts], promote_options="default")
+            said = pa.Table.from_pylist([facts for _, facts in parts])
+            head_tables.write(table, self.folder / "head_statistics.parquet", self.facts)
+            head_tables.write(said, self.folder / "predictions.parquet", self.facts)
         yield f"{len(parts)} examples in {self.folder}"
+        if len(parts) < len(paths):
+            yield (
+                f"{len(paths) - len(parts)} of the tables in parts are damaged and left out; they "
+                "are made again when their items are asked for."
+            )
         if self.skipped:
             yield f"{len(self.skipped)} skipped, as they could not be read or run:"
             yield from (f"  {line}" for line in self.skipped[:_TOLD])
@@ -157,12 +186,15 @@ class Batch:
 
 
 def _said(prediction: Prediction) -> dict[str, Any]:
-    """The likeliest answer with its number; a generated text as a whole has none."""
-    likeliest, number = prediction.top[0]
-    said = {"said": likeliest, "value": number}
+    """The likeliest answer with its number; what was generated or told has none."""
     if prediction.text is not None:
-        said = {"said": prediction.text, "value": None}
-    return {"kind": prediction.kind, **said}
+        return {"kind": prediction.kind, "said": prediction.text, "value": None}
+    likeliest, number = prediction.top[0] if prediction.top else (None, None)
+    return {
+        "kind": prediction.kind,
+        "said": likeliest,
+        "value": None if prediction.kind == "told" else number,
+    }
 
 
 def _truth(item: Item, asked: Asked, place: int) -> dict[str, Any]:

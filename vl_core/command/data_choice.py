@@ -16,6 +16,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def given(chosen: argparse.Namespace) -> dict[str, bool]:
+    """Each of these arguments, and whether it was given."""
+    return {f"--{name}": getattr(chosen, name) is not None for name in ("split", "tags")}
+
+
 def opened(chosen: argparse.Namespace, path: Path) -> "Dataset":
     """The data set there, as the arguments want it; raises DatasetError as datasets.open does."""
     from vl_core import datasets  # noqa: PLC0415 --help must not import what reads them

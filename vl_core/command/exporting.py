@@ -8,6 +8,7 @@ import argparse
 from pathlib import Path
 
 from vl_core.command import progress
+from vl_core.errors import TraceError
 from vl_core.trace import Trace
 
 
@@ -24,6 +25,9 @@ def run(chosen: argparse.Namespace) -> None:
     """Read one trace after another and write its record."""
     from vl_core.datasets import interpret  # noqa: PLC0415 --help must not import its libraries
 
+    missing = [path for path in chosen.traces if not path.is_file()]
+    if missing:
+        raise TraceError(f"There is no file {missing[0]}.")
     traces = (Trace.load(path) for path in progress.counted(chosen.traces, "Exporting"))
     interpret.export(traces, chosen.to, stack=chosen.stack)
     progress.done(f"{len(chosen.traces)} examples written to {chosen.to}")

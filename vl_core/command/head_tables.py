@@ -1,7 +1,7 @@
 """Head statistics of a trace as a table: a row for each head of each layer of each stack."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,18 +46,14 @@ def write(table: "pa.Table", path: Path, facts: Mapping[str, Any]) -> None:
         parquet.write_table(described, file, compression="zstd")
 
 
-def facts_of(path: Path) -> dict[str, Any]:
-    """What `write` was told of a file."""
-    from pyarrow import parquet  # noqa: PLC0415 as above
-
-    metadata = parquet.read_schema(path).metadata or {}
-    return dict(json.loads(metadata[b"vl_interpret"]))
-
-
-def joined(paths: Sequence[Path]) -> "pa.Table":
-    """The tables of several files as one; columns that one lacks are missing in its rows."""
+def part(path: Path) -> "tuple[pa.Table, dict[str, Any]] | None":
+    """A table and the facts that `write` was given with it; None if the file is damaged."""
     import pyarrow as pa  # noqa: PLC0415 as above
     from pyarrow import parquet  # noqa: PLC0415 as above
 
-    # One by one: read as a whole, files of different columns would be taken for one schema.
-    return pa.concat_tables([parquet.read_table(path) for path in paths], promote_options="default")
+    try:
+        # Each by itself: read as a whole, files of different columns would be taken for one schema.
+        table = parquet.read_table(path)
+        return table, dict(json.loads((table.schema.metadata or {})[b"vl_interpret"]))
+    except (pa.ArrowException, OSError, ValueError, KeyError):
+        return None

@@ -10,12 +10,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vl_core.command import data_choice
-from vl_core.errors import DatasetError
+from vl_core.command import arguments, data_choice
+from vl_core.errors import DatasetError, TraceError
 from vl_core.trace import Stack, Trace
 
 if TYPE_CHECKING:
     from vl_core.datasets.items import Dataset, Item
+
+_DOUBTFUL = "row_reconstruction exceeds {:g}: what is kept is not what the model did"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +35,10 @@ def run(chosen: argparse.Namespace) -> None:
 
 def _told(chosen: argparse.Namespace) -> str:
     if chosen.path.suffix == ".safetensors":
+        given = {f"--{name}": getattr(chosen, name) is not None for name in ("item", "question")}
+        arguments.refuse(given | data_choice.given(chosen), "with a trace, which is one example")
+        if not chosen.path.is_file():
+            raise TraceError(f"There is no file {chosen.path}.")
         return described(Trace.load(chosen.path))
     data = data_choice.opened(chosen, chosen.path)
     if chosen.item is None:
@@ -52,6 +58,8 @@ def described(trace: Trace) -> str:
         ("picture", "none" if trace.example.original_size is None else _size(trace)),
         ("said", ", ".join(f"{text} {number:.3g}" for text, number in trace.prediction.top)),
     ]
+    if trace.prediction.is_cut_off:
+        lines.append(("stopped", f"after {len(trace.prediction.top)} tokens"))
     lines += [
         ("stream", f"{name}: {len(stream.tokens)} tokens, {len(stream.hidden_states)} states")
         for name, stream in trace.streams.items()
@@ -61,6 +69,8 @@ def described(trace: Trace) -> str:
         for name, stack in trace.stacks.items()
     ]
     lines += [("fidelity", f"{name} {value:.2g}") for name, value in made_by.fidelity.items()]
+    if made_by.is_doubtful:
+        lines.append(("WARNING", _DOUBTFUL.format(made_by.highest)))
     return _table(lines)
 
 

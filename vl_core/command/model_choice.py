@@ -14,14 +14,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Model, precision and device."""
     parser.add_argument(
         "--model",
-        default="embedded",
         metavar="NAME",
         help='"embedded", owner/name of Hugging Face, or a folder (default: embedded)',
     )
-    parser.add_argument(
-        "--precision", choices=PRECISIONS, default="auto", help="(default: what suits the device)"
-    )
+    parser.add_argument("--precision", choices=PRECISIONS, help="(default: what suits the device)")
     parser.add_argument("--device", help="cpu, cuda or mps (default: the best there is)")
+
+
+def given(chosen: argparse.Namespace) -> dict[str, bool]:
+    """Each of these arguments, and whether it was given."""
+    names = ("model", "precision", "device")
+    return {f"--{name}": getattr(chosen, name) is not None for name in names}
 
 
 def loaded(chosen: argparse.Namespace) -> "Model":
@@ -35,6 +38,11 @@ def loaded(chosen: argparse.Namespace) -> "Model":
     def tell(what: str, share: float | None) -> None:
         progress.tell(what if share is None else f"{what} {100 * share:.0f} %")
 
-    found = model.load(chosen.model, precision=chosen.precision, device=chosen.device, tell=tell)
+    found = model.load(
+        chosen.model or "embedded",
+        precision=chosen.precision or "auto",
+        device=chosen.device,
+        tell=tell,
+    )
     progress.done(f"{found.model_id}, {found.provenance.dtype} on {found.provenance.device}")
     return found

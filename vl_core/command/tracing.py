@@ -7,14 +7,23 @@ examples:
 
 Of a data set, --to is a folder: traces/*.safetensors, head_statistics.parquet (a row for each
 example, stack, layer and head) and predictions.parquet. Run again, the same command goes on where
-it was stopped.
+it was stopped. Of .npz files and databases of the original, which hold tensors of their own, no
+model is run.
 """
 
 import argparse
 import sys
 from pathlib import Path
 
-from vl_core.command import batches, data_choice, inspecting, model_choice, progress
+from vl_core.command import (
+    arguments,
+    batches,
+    data_choice,
+    inspecting,
+    model_choice,
+    progress,
+)
+from vl_core.datasets.items import HoldsTraces
 from vl_core.errors import VLError
 from vl_core.example import Example
 
@@ -32,13 +41,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     data_choice.add_arguments(parser)
     model_choice.add_arguments(parser)
-    parser.add_argument("--first", type=int, default=0, help="item to begin with (default: 0)")
-    parser.add_argument("--limit", type=int, help="at most so many items")
+    parser.add_argument(
+        "--first", type=arguments.not_negative, help="item to begin with, from 0 (default: 0)"
+    )
+    parser.add_argument("--limit", type=arguments.positive, help="at most so many items")
     parser.add_argument(
         "--options",
         choices=batches.CHOICES,
-        default="all",
-        help="which candidates or sources of an item: all, the right ones, or the first",
+        help="which candidates or sources of an item: all, the right ones, or the first (default: "
+        "all)",
     )
     parser.add_argument(
         "--statistics-only", action="store_true", help="keep no traces, only the tables"
@@ -49,11 +60,12 @@ def run(chosen: argparse.Namespace) -> None:
     """Trace what was chosen; raises VLError for what cannot be read."""
     if chosen.data is not None:
         _trace_set(chosen)
-        return
-    if not chosen.question:
-        raise VLError("--image came without --question. Say what is asked about the picture.")
-    if chosen.to.is_dir():
-        raise VLError(f"{chosen.to} is a folder. Name a file for the trace, as dog.safetensors.")
+    else:
+        _trace_example(chosen)
+
+
+def _trace_example(chosen: argparse.Namespace) -> None:
+    _check_example(chosen)
     example = Example(chosen.image, chosen.question)
     trace = model_choice.loaded(chosen).trace(example, progress.tell)
     trace.save(chosen.to)
@@ -61,11 +73,31 @@ def run(chosen: argparse.Namespace) -> None:
     sys.stdout.write(inspecting.described(trace) + "\n")
 
 
+def _check_example(chosen: argparse.Namespace) -> None:
+    """Raise VLError for what is missing, and for options of a data set."""
+    if not chosen.question:
+        raise VLError("--image came without --question. Say what is asked about the picture.")
+    of_sets = {f"--{name}": getattr(chosen, name) for name in ("first", "limit", "options")}
+    given = {name: value is not None for name, value in of_sets.items()}
+    given |= {"--statistics-only": chosen.statistics_only, **data_choice.given(chosen)}
+    arguments.refuse(given, "with --image, which is no data set")
+    arguments.check_file(chosen.to, "dog.safetensors")
+
+
 def _trace_set(chosen: argparse.Namespace) -> None:
     data = data_choice.opened(chosen, chosen.data)
-    jobs = batches.jobs(data, chosen.first, chosen.limit, chosen.options)
-    model = model_choice.loaded(chosen)
-    batch = batches.Batch(chosen.to, model, data, keeps_traces=not chosen.statistics_only)
-    batch.run(jobs)
+    wanted = batches.numbers(data, chosen.first or 0, chosen.limit)
+    holds_traces = isinstance(data, HoldsTraces)
+    if holds_traces:
+        arguments.refuse(model_choice.given(chosen), f"for {data.name}, which holds its own traces")
+    arguments.check_folder(chosen.to)
+    batch = batches.Batch(
+        chosen.to,
+        None if holds_traces else model_choice.loaded(chosen),
+        data,
+        chosen.options or "all",
+        keeps_traces=not chosen.statistics_only,
+    )
+    batch.run(wanted)
     for line in batch.finish():
         progress.done(line)

@@ -16,6 +16,9 @@ rows, row_items      from a table's row to an item; lines, csv_rows, arrow_rows:
 storage, npz         files by name, in a folder or zip, and arrays, without trusting either
 captured             from tensors to a trace; token_texts, tensor_record: what they say
 reading              going through many items of which some are damaged
+scored, submitting   what a model's scores amount to; the file for a task's server
+fingerprints         whether a set is still the same
+quoting              hostile values in messages
 whole_files          writing files that are seen whole or not at all
 """
 

@@ -43,6 +43,11 @@ class ParquetRows:
         self._ends = list(accumulate(group.num_rows for group in groups))
         self._group = lru_cache(_KEPT_GROUPS)(self._read_group)
 
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The file itself."""
+        return (self.path,)
+
     def __len__(self) -> int:
         return self._ends[-1] if self._ends else 0
 
@@ -106,6 +111,11 @@ class ArrowRows:
         self._batches = table.to_batches()
         self._ends = list(accumulate(map(len, self._batches)))
 
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The file itself."""
+        return (self.path,)
+
     def __len__(self) -> int:
         return self._ends[-1] if self._ends else 0
 
@@ -143,6 +153,11 @@ class JoinedRows:
     def columns(self) -> list[str]:
         """Those of the first file."""
         return self._parts[0].columns
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Those files."""
+        return tuple(part.path for part in self._parts)
 
     def __len__(self) -> int:
         return self._ends[-1]
@@ -184,5 +199,6 @@ def _readable(path: Path) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowException, OSError, ValueError) as error:
-        reason = str(error).replace(str(path), path.name)
-        raise DatasetError(f"{path.name} is damaged or no such file: {reason}") from error
+        # Some of its messages go over several lines.
+        reason = " ".join(str(error).replace(str(path), path.name).split()).rstrip(".: ")
+        raise DatasetError(f"{path.name} is damaged or no such file: {reason}.") from error

@@ -11,6 +11,7 @@ import numpy as np
 from vl_core.datasets.items import placed
 from vl_core.errors import DatasetError
 
+_HEAD_BYTES = 2**20
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -25,9 +26,15 @@ class CsvRows:
         self.path = path
         try:
             with path.open("rb") as file:
+                _check_encoding(file, path.name)
                 self.columns, self._starts, self._lines = _index(file, path.name)
         except OSError as error:
             raise DatasetError(f"{path.name} cannot be read: {error.strerror}.") from error
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The file itself."""
+        return (self.path,)
 
     def __len__(self) -> int:
         return len(self._lines)
@@ -59,6 +66,19 @@ class CsvRows:
             raise DatasetError(f"{self.path.name} cannot be read: {error.strerror}.") from error
         except UnicodeDecodeError as error:
             raise DatasetError(f"{self.named(place)} is no UTF-8. Save it as UTF-8.") from error
+
+
+def _check_encoding(file: BinaryIO, name: str) -> None:
+    """Raise DatasetError for what Excel calls Unicode text, and for line ends of the old Mac."""
+    head = file.read(_HEAD_BYTES)
+    file.seek(0)
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise DatasetError(f"{name} is UTF-16. Save it as UTF-8 (CSV UTF-8).")
+    if b"\r" in head and b"\n" not in head:
+        raise DatasetError(
+            f"{name} ends its lines with a carriage return alone. Save it with the line ends of "
+            "Unix or Windows."
+        )
 
 
 def _index(file: BinaryIO, name: str) -> tuple[list[str], np.ndarray, np.ndarray]:

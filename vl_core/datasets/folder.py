@@ -101,6 +101,14 @@ class Pictures:
             return {"question": self.question}
         return {"left out, without a text": self.n_without_text}
 
+    @property
+    def paths(self) -> list[Path]:
+        """The pictures, each with the text beside it unless one question is for all."""
+        names = list(self.pictures)
+        if not self.question:
+            names += [_text_of(name) for name in self.pictures]
+        return [self.files.path / name for name in names]
+
     def __len__(self) -> int:
         return len(self.pictures)
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from vl_core.datasets.items import PLAIN, Asked, Item, Option, placed
@@ -27,6 +28,11 @@ class Scenes:
     def metadata(self) -> Mapping[str, Any]:
         """Which types of questions there are, and the first seed."""
         return {"categories": ", ".join(QUESTION_TYPES), "first seed": self.seeds.start}
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """None: scenes are drawn from their seeds."""
+        return ()
 
     def __len__(self) -> int:
         return self.count

@@ -37,6 +37,11 @@ class Lines:
         except OSError as error:
             raise DatasetError(f"{path.name} cannot be read: {error.strerror}.") from error
 
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The file itself."""
+        return (self.path,)
+
     def __len__(self) -> int:
         return len(self._starts)
 

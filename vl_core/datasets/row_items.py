@@ -13,8 +13,9 @@ from functools import partial
 from typing import Any
 
 from vl_core.datasets.items import PLAIN, Asked, Item, Option
+from vl_core.datasets.quoting import is_text, quoted, shortened
 from vl_core.datasets.storage import Storage
-from vl_core.errors import DatasetError, VLError
+from vl_core.errors import DatasetError, TextError, VLError
 from vl_core.example import Example, Region, Task, clean_text, joined_parts
 
 Row = Mapping[str, Any]
@@ -35,7 +36,7 @@ def item(row: Row, name: str, where: str, files: Storage) -> Item:
     without a question and DatasetError for values that are not as `rows` tells.
     """
     text = clean_text(_words(row, TEXT))
-    candidates = tuple(clean_text(str(one)) for one in _list(row, CANDIDATES))
+    candidates = tuple(map(_candidate, _list(row, CANDIDATES)))
     right = _right(row.get("answer"), candidates)
     answer = candidates[right] if right is not None else _words(row, ("answer",)) or None
     source = _Source(where, partial(_picture, _first(row, IMAGE), files), _boxes(row), answer)
@@ -97,9 +98,11 @@ def _picture(value: object, files: Storage) -> bytes | None:
     if value is None or isinstance(value, bytes):
         return value
     if not isinstance(value, str):
-        raise DatasetError(f"a {type(value).__name__} in the place of a picture's name.")
+        raise DatasetError(f"{quoted(value)} in the place of a picture's name.")
     if "://" in value:
-        raise DatasetError(f"{value} is an address, and nothing is downloaded. Give a file's name.")
+        raise DatasetError(
+            f"{shortened(value)} is an address, and nothing is downloaded. Give a file's name."
+        )
     return files.read(value)
 
 
@@ -113,8 +116,8 @@ def _right(answer: object, candidates: Sequence[str]) -> int | None:
     number = said.removesuffix(".0")  # a column of numbers of which some are missing
     if not number.isdecimal() or int(number) >= len(candidates):
         raise DatasetError(
-            f"the answer {said!r} is none of the {len(candidates)} candidates, nor the number of "
-            "one, counted from 0."
+            f"the answer {quoted(said)} is none of the {len(candidates)} candidates, nor the "
+            "number of one, counted from 0."
         )
     return int(number)
 
@@ -122,9 +125,28 @@ def _right(answer: object, candidates: Sequence[str]) -> int | None:
 def _boxes(row: Row) -> tuple[Box, ...]:
     value = row.get("boxes")
     if isinstance(value, Mapping):  # lists side by side, as `datasets` keeps a list of dictionaries
-        value = [dict(zip(value, one, strict=False)) for one in zip(*value.values(), strict=False)]
-        row = {"boxes": value}
+        row = {"boxes": _side_by_side(value)}
     return tuple(_box(one, number) for number, one in enumerate(_list(row, "boxes")))
+
+
+def _side_by_side(columns: Mapping[str, Any]) -> list[dict[str, Any]]:
+    if not all(isinstance(column, list) for column in columns.values()):
+        raise DatasetError(
+            f"boxes is {quoted(dict(columns))}; a list is wanted, or lists of equal length under "
+            "label and box."
+        )
+    rows = zip(*columns.values(), strict=False)
+    return [dict(zip(columns, one, strict=True)) for one in rows]
+
+
+def _candidate(value: object) -> str:
+    """A text or a number as it reads."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise DatasetError(f"{quoted(value)} among the candidates; texts or numbers are wanted.")
+    try:
+        return clean_text(str(value))
+    except TextError as error:
+        raise DatasetError("a candidate is empty. Give each one words.") from error
 
 
 def _box(value: Any, number: int) -> Box:  # noqa: ANN401 whatever stands in a file
@@ -135,7 +157,7 @@ def _box(value: Any, number: int) -> Box:  # noqa: ANN401 whatever stands in a f
         left, top, right, bottom = map(float, edges)
     except (TypeError, ValueError) as error:
         raise DatasetError(
-            f'{edges!r} in the place of a box; [left, top, right, bottom] or {{"label": ..., '
+            f'{quoted(edges)} in the place of a box; [left, top, right, bottom] or {{"label": ..., '
             '"box": [...]} is wanted.'
         ) from error
     return label, (left, top, right, bottom)
@@ -151,7 +173,7 @@ def _list(row: Row, name: str) -> Sequence[Any]:
     except (ValueError, RecursionError) as error:
         raise DatasetError(f"{name} is no list in JSON: {error}.") from error
     if not isinstance(found, list):
-        raise DatasetError(f"{name} is a {type(found).__name__}; a list is wanted.")
+        raise DatasetError(f"{name} is {quoted(found)}; a list is wanted.")
     return found
 
 
@@ -160,8 +182,13 @@ def _words(row: Row, names: Sequence[str]) -> str:
     value = _first(row, names)
     if value is None:
         return ""
+    name = next(name for name in names if row.get(name) is value)
+    if callable(value):
+        raise DatasetError(f"{name} holds bytes; a text is wanted. Save the column as strings.")
     if not isinstance(value, str | int | float):
-        raise DatasetError(f"a {type(value).__name__} in the place of {' or '.join(names)}.")
+        raise DatasetError(f"{name} holds {quoted(value)}; a text is wanted.")
+    if not is_text(str(value)):
+        raise DatasetError(f"{name} holds {quoted(value)}, which is no text in Unicode.")
     return str(value)
 
 
@@ -180,5 +207,6 @@ def _facts(row: Row) -> dict[str, str]:
         for name, value in others.items()
         if isinstance(value, str | int | float)
         and not _is_missing(value)
+        and is_text(str(value))
         and len(str(value)) <= _LONGEST_FACT
     }

@@ -15,11 +15,14 @@ Of several columns in one line of this list, the first that is filled counts. In
 written as JSON. Short values of other columns are kept as facts.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from vl_core.datasets.items import Item, placed
+from vl_core.datasets.quoting import quoted, shortened
 from vl_core.datasets.row_items import IMAGE, TEXT, Row, item
 from vl_core.datasets.storage import Storage
 from vl_core.errors import DatasetError, VLError
@@ -30,6 +33,10 @@ _TRIED = 20  # rows, to see which columns there are
 @runtime_checkable
 class Rows(Protocol):
     """Rows by number from 0; a large value may be a function that reads it."""
+
+    @property
+    def paths(self) -> Sequence[Path]:
+        """The files that they are read from."""
 
     def __len__(self) -> int:
         """How many rows."""
@@ -51,6 +58,11 @@ class Table:
     files: Storage
     metadata: Mapping[str, Any]
 
+    @property
+    def paths(self) -> Sequence[Path]:
+        """The files with the rows."""
+        return self.rows.paths
+
     def __len__(self) -> int:
         return len(self.rows)
 
@@ -67,15 +79,30 @@ class Table:
 
 
 def check_table(rows: Rows, columns: Sequence[str], where: str) -> None:
-    """Raise DatasetError unless there are rows, and columns for a picture and a text."""
+    """Raise DatasetError unless there are rows, and columns for a picture and a text.
+
+    Nor may two columns that are read have one name, or differ in capitals alone.
+    """
     if not len(rows):
         raise DatasetError(f"{where} is empty. One row for each item is wanted.")
+    _check_names(columns, where)
     if set(columns) & set(IMAGE) and set(columns) & set(TEXT):
         return
     raise DatasetError(
-        f"{where} has the columns {', '.join(columns) or '(none)'}. Wanted are the picture's name "
-        f"in {_either(IMAGE)}, and what is asked or said of it in {_either(TEXT)}; rename them."
+        f"{where} has the columns {shortened(', '.join(columns)) or '(none)'}. Wanted are the "
+        f"picture's name in {_either(IMAGE)}, and what is asked or said of it in {_either(TEXT)}; "
+        "rename them."
     )
+
+
+def _check_names(columns: Sequence[str], where: str) -> None:
+    counts = Counter(name.casefold() for name in columns)
+    twice = [name for name in columns if counts[name.casefold()] > 1]
+    if twice:
+        raise DatasetError(
+            f"{where} has {' and '.join(map(quoted, twice))} among its columns, and it cannot be "
+            "told which is meant. Rename all but one."
+        )
 
 
 def first_columns(rows: Rows) -> list[str]:

@@ -1,10 +1,17 @@
 """What a model's scores of candidates or sources amount to: one file, and the task's own figures.
 
 Scores are written line by line while a set is gone through, so that a run that was stopped goes on.
+
+Two rules hold for every figure. A question with a right option that got no score is left out, as
+nobody knows how the model would have ranked it (but for retrieval of sources, where each is judged
+by itself: there it is missed); a wrong one without a score is as if it were not there. Where
+several options have exactly the largest score, none of them is preferred: the question counts as
+right by the share of right ones among them, what a choice by lot would give on average.
 """
 
 import json
 import math
+import os
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -13,8 +20,9 @@ from typing import Any
 
 import numpy as np
 
-from vl_core.datasets import vcr, webqa
-from vl_core.datasets.items import Dataset, Item
+from vl_core.datasets import webqa
+from vl_core.datasets.fingerprints import differing
+from vl_core.datasets.items import Item
 from vl_core.errors import DatasetError
 
 Figure = tuple[str, float]
@@ -44,15 +52,44 @@ class Scored:
         return cls(number, item.name, place, asked.name, tuple(map(float, scores)), right)
 
     @property
-    def best(self) -> int | None:
-        """The place of the option with the largest score; None if none could be read."""
-        known = [place for place, score in enumerate(self.scores) if not math.isnan(score)]
-        return max(known, key=self.scores.__getitem__) if known else None
+    def top(self) -> tuple[int, ...]:
+        """The places of the options with the largest score; none if none could be read."""
+        known = [score for score in self.scores if not math.isnan(score)]
+        highest = max(known, default=math.nan)
+        return tuple(place for place, score in enumerate(self.scores) if score == highest)
+
+    @property
+    def is_told(self) -> bool:
+        """Whether it can be said how right the model is: all right options are told and scored."""
+        return bool(self.right) and not any(
+            math.isnan(self.scores[one]) for one in self.right or ()
+        )
+
+    @property
+    def credit(self) -> float | None:
+        """The share of right ones among the options at the top, 0 to 1; None where not told."""
+        if not self.is_told:
+            return None
+        return len({*self.top} & {*(self.right or ())}) / len(self.top)
 
     @property
     def is_right(self) -> bool | None:
-        """Whether the best option is a right one; None where that is not known."""
-        return None if self.right is None or self.best is None else self.best in self.right
+        """Whether only right options are at the top: a tie with a wrong one is not right.
+
+        None where that is not told.
+        """
+        return None if self.credit is None else self.credit == 1
+
+    def chosen(self, threshold: float) -> tuple[int, ...]:
+        """The places of the options that are scored above the threshold."""
+        return webqa.chosen(np.array(self.scores, float), threshold)
+
+    def is_exact(self, threshold: float) -> bool | None:
+        """Whether the options above the threshold are the right ones, all of them and no other.
+
+        None where the set does not tell. As in retrieval, one without a score is not chosen.
+        """
+        return self.chosen(threshold) == self.right if self.right else None
 
 
 class ScoreFile:
@@ -66,10 +103,12 @@ class ScoreFile:
         self._path = path
         if not path.exists():
             path.write_text(json.dumps(made_by) + "\n", encoding="utf-8")
-        elif self._lines()[:1] != [json.dumps(made_by)]:
+            return
+        found = differing(self._made_by(), json.loads(json.dumps(made_by)))
+        if found:
             raise DatasetError(
-                f"{path.name} holds something else than scores of this set by this model. Name "
-                "another file."
+                f"{path.name} holds something else than scores of this set by this model: it "
+                f"differs in {', '.join(found)}. Name another file."
             )
 
     def read(self) -> list[Scored]:
@@ -81,13 +120,23 @@ class ScoreFile:
         return found
 
     def append(self, scored: Scored) -> None:
-        """Add a line; one before it that was cut short keeps to itself."""
+        """Add a line; one before it that was cut short is ended first, and keeps to itself."""
         scores = [None if math.isnan(one) else one for one in scored.scores]
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(scored) | {"scores": scores}) + "\n")
+        line = json.dumps(asdict(scored) | {"scores": scores}).encode() + b"\n"
+        with self._path.open("a+b") as file:
+            file.seek(-1, os.SEEK_END)
+            file.write(line if file.read() == b"\n" else b"\n" + line)
+
+    def _made_by(self) -> object:
+        """What the first line says; None if it is none of ours."""
+        try:
+            return json.loads(self._lines()[0])
+        except (ValueError, IndexError, RecursionError):
+            return None
 
     def _lines(self) -> list[str]:
-        return self._path.read_text(encoding="utf-8").splitlines()
+        # A half of a character, where a line was cut short, is no reason to refuse the others.
+        return self._path.read_text(encoding="utf-8", errors="replace").splitlines()
 
 
 def _scored(told: dict[str, Any]) -> Scored:
@@ -100,15 +149,43 @@ def figures(kind: str, scored: Sequence[Scored], threshold: float | None = None)
     """Name and value of each figure: those of the task, over the questions whose truth is known.
 
     kind: of the data set. threshold: above which a source counts as chosen; the best on these very
-    questions if none is given, which flatters. Empty where no truth is known.
+    questions if none is given, which flatters. Empty where no truth is known. `n_left_out` says how
+    many questions are in none.
     """
-    known = [one for one in scored if one.right and one.best is not None]
+    known = [one for one in scored if one.is_told]
+    if kind == "WebQA":
+        return _of_sources([one for one in scored if one.right], known, threshold)
     if not known:
         return []
-    if kind == "WebQA":
-        return _of_sources(known, threshold)
     shares = [(name, _share(own)) for name, own in _by_task(known).items()]
     return shares + (_of_both(known) if kind == "VCR" else [])
+
+
+def n_left_out(scored: Iterable[Scored]) -> int:
+    """Of how many questions the truth is told, but a right option has no score: in no figure."""
+    return sum(bool(one.right) and not one.is_told for one in scored)
+
+
+def counts(kind: str, scored: Sequence[Scored]) -> dict[str, tuple[int, int]]:
+    """For each figure: over how many questions or items it is, and how many are left out of it.
+
+    Left out are those with a right option that got no score; none is from retrieval of sources.
+    """
+    told, known = [one for one in scored if one.right], [one for one in scored if one.is_told]
+    if kind == "WebQA":
+        found = dict.fromkeys(("retrieval F1", "precision", "recall"), (len(told), 0))
+        return found | {"best source is right": (len(known), len(told) - len(known))}
+    asked, judged = (
+        {name: {one.number for one in own} for name, own in _by_task(some).items()}
+        for some in (told, known)
+    )
+    if kind == "VCR":
+        asked["Q->AR"] = set.union(*asked.values()) if asked else set()
+        judged["Q->AR"] = judged.get("Q->A", set()) & judged.get("QA->R", set())
+    return {
+        name: (len(judged.get(name, set())), len(own - judged.get(name, set())))
+        for name, own in asked.items()
+    }
 
 
 def _by_task(scored: Sequence[Scored]) -> dict[str, list[Scored]]:
@@ -118,35 +195,28 @@ def _by_task(scored: Sequence[Scored]) -> dict[str, list[Scored]]:
     return found
 
 
-def _share(scored: Sequence[Scored]) -> float:
-    return float(np.mean([bool(one.is_right) for one in scored]))
+def _share(known: Sequence[Scored]) -> float:
+    return float(np.mean([one.credit or 0.0 for one in known]))
 
 
 def _of_both(known: Sequence[Scored]) -> list[Figure]:
-    """Q->AR over the items of which both are scored."""
+    """Q->AR over the items of which both are scored; ties in the two are broken independently."""
     answers, rationales = (
-        {one.number: one for one in known if one.name == name} for name in ("Q->A", "QA->R")
+        {one.number: one.credit or 0.0 for one in known if one.name == name}
+        for name in ("Q->A", "QA->R")
     )
-    both = sorted(answers.keys() & rationales.keys())
-    if not both:
+    both = [answers[number] * rationales[number] for number in answers.keys() & rationales.keys()]
+    return [("Q->AR", math.fsum(both) / len(both))] if both else []
+
+
+def _of_sources(
+    asked: Sequence[Scored], known: Sequence[Scored], threshold: float | None
+) -> list[Figure]:
+    """asked: all whose right sources are told. known: those of which all right ones are scored."""
+    scores = [np.array(one.scores, float) for one in asked]
+    right = [frozenset(one.right or ()) for one in asked]
+    if not asked or np.isnan(np.concatenate(scores)).all():
         return []
-    parts = [(_array(own, both), _labels(own, both)) for own in (answers, rationales)]
-    found = vcr.accuracy(*parts[0], *parts[1])
-    return [("Q->AR", found.both)]
-
-
-def _array(scored: dict[int, Scored], numbers: Sequence[int]) -> np.ndarray:
-    scores = np.array([scored[number].scores for number in numbers], float)
-    return np.nan_to_num(scores, nan=-np.inf)
-
-
-def _labels(scored: dict[int, Scored], numbers: Sequence[int]) -> np.ndarray:
-    return np.array([(scored[number].right or (0,))[0] for number in numbers])
-
-
-def _of_sources(known: Sequence[Scored], threshold: float | None) -> list[Figure]:
-    scores = [np.array(one.scores) for one in known]
-    right = [frozenset(one.right or ()) for one in known]
     own = webqa.best_threshold(scores, right) if threshold is None else threshold
     found = webqa.retrieval(scores, right, own)
     name = "threshold, the best on these questions" if threshold is None else "threshold"
@@ -154,66 +224,6 @@ def _of_sources(known: Sequence[Scored], threshold: float | None) -> list[Figure
         ("retrieval F1", found.f1),
         ("precision", found.precision),
         ("recall", found.recall),
-        ("best source is right", _share(known)),
+        *([("best source is right", _share(known))] if known else []),
         (name, own),
     ]
-
-
-def submit(
-    data: Dataset, scored: Sequence[Scored], path: Path, threshold: float | None = None
-) -> None:
-    """Write the file that the task's server takes.
-
-    threshold: above which a source of WebQA is chosen; its answers are left empty, as scores give
-    none. Raises DatasetError as `check_submission` does, and where a question is not scored:
-    servers want all.
-    """
-    check_submission(data, threshold)
-    if isinstance(data, webqa.WebQA) and threshold is not None:
-        _submit_sources(data, scored, path, threshold)
-    else:
-        _submit_choices(scored, path)
-
-
-def check_submission(data: Dataset, threshold: float | None = None) -> None:
-    """Raise DatasetError for a set that has no server, and for WebQA without a threshold."""
-    if data.kind not in ("VCR", "WebQA"):
-        raise DatasetError(
-            f"There is no submission file of scores for a set of the kind {data.kind}."
-        )
-    if data.kind == "WebQA" and threshold is None:
-        raise DatasetError(
-            "A submission chooses the sources above a threshold, and none came. Find it with "
-            "`score` on the validation split, and give it with --threshold."
-        )
-
-
-def _submit_sources(
-    data: webqa.WebQA, scored: Sequence[Scored], path: Path, threshold: float
-) -> None:
-    chosen = {one.number: webqa.chosen(np.array(one.scores), threshold) for one in scored}
-    lacking = sum(number not in chosen for number in range(len(data)))
-    if lacking:
-        raise DatasetError(
-            f"{lacking} of {len(data)} questions are not scored, and the server wants all. Score "
-            "the whole split."
-        )
-    told = [webqa.Submitted(chosen[number]) for number in range(len(data))]
-    webqa.write_submission(path, data, told)
-
-
-def _submit_choices(scored: Sequence[Scored], path: Path) -> None:
-    """Answers, and rationales given each of them."""
-    items: dict[str, dict[int, tuple[float, ...]]] = {}
-    for one in scored:
-        items.setdefault(one.item, {})[one.place] = one.scores
-    wanted = range(5)  # the answers, then the rationales given each of the four
-    lacking = [name for name, own in items.items() if sorted(own) != list(wanted)]
-    if lacking or not items:
-        raise DatasetError(
-            f"{len(lacking)} of {len(items)} items are not scored as a submission wants them, "
-            "answers and the rationales given each of the four. Score the whole test split."
-        )
-    answers = np.array([own[0] for own in items.values()])
-    rationales = np.array([[own[place] for place in wanted[1:]] for own in items.values()])
-    vcr.write_submission(path, list(items), answers, rationales)

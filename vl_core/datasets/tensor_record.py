@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from vl_core.arrays import Attention, Boxes, HiddenStates, TokenMask
+from vl_core.datasets.quoting import quoted
 from vl_core.datasets.token_texts import token_table
 from vl_core.errors import DatasetError
 from vl_core.example import Example, clean_text
@@ -61,7 +62,7 @@ class Record:
     @property
     def attention(self) -> Attention:
         """Layer x head x query x key."""
-        found = self._numbers("attention", "f", (None, None, None, None))
+        found = self._numbers("attention", "f", ("layers", "heads", "queries", "keys"))
         if found is None:
             raise DatasetError("it holds no array called attention: layer x head x query x key.")
         return found
@@ -69,7 +70,7 @@ class Record:
     @property
     def hidden_states(self) -> HiddenStates | None:
         """State x token x width, if they were kept."""
-        return self._numbers("hidden_states", "f", (None, None, None))
+        return self._numbers("hidden_states", "f", ("layers + 1", "tokens", "width"))
 
     @cached_property
     def _read(self) -> tuple[TokenTable, str]:
@@ -97,10 +98,14 @@ class Record:
             return mask
         n_text = self._numbers("n_text", "iu", ())
         if n_text is None or not 0 <= n_text <= count:
-            came = "it" if n_text is None else f"n_text is {n_text}, and it"
+            came = (
+                f"it does not say which of its {count} tokens are patches of the picture"
+                if n_text is None
+                else f"n_text is {n_text} for {count} tokens"
+            )
             raise DatasetError(
-                f"{came} does not say which of its {count} tokens are patches of the picture. Give "
-                f"is_image, {count} booleans, or n_text, the number of tokens before the patches."
+                f"{came}. Give is_image, {count} booleans, or n_text, the number of tokens before "
+                "the patches."
             )
         return np.arange(count) >= n_text
 
@@ -120,6 +125,8 @@ class Record:
     def _placed(self, boxes: Boxes) -> Boxes:
         """The boxes of patches; nan for all other tokens."""
         boxes = np.where(self._is_image[:, None], boxes, np.nan)
+        if np.isinf(boxes).any():
+            raise DatasetError("boxes has a patch without an end; pixels are wanted, or nan.")
         if (boxes[:, 2:] <= boxes[:, :2]).any():
             raise DatasetError(
                 "boxes has a patch without an area; left, top, right, bottom are wanted, and nan "
@@ -146,23 +153,24 @@ class Record:
 
     @cached_property
     def _picture(self) -> Image.Image | None:
-        pixels = self._numbers("image", "u", (None, None, 3))
+        pixels = self._numbers("image", "u", ("height", "width", 3))
         if pixels is None:
             return None
         if pixels.dtype != np.uint8:
             raise DatasetError(f"image is of {pixels.dtype}; uint8 is wanted, 0 to 255.")
         return Image.fromarray(pixels)
 
-    def _numbers(self, name: str, kinds: str, shape: tuple[int | None, ...]) -> np.ndarray | None:
-        """The array, if it is there, of one of these kinds and of this shape; None for any size."""
+    def _numbers(self, name: str, kinds: str, shape: tuple[int | str, ...]) -> np.ndarray | None:
+        """The array, if it is there, of these kinds and of this shape; a word is any size."""
         found = self.arrays.get(name)
         if found is None:
             return None
         fits = len(found.shape) == len(shape) and all(
-            wanted in (None, size) for wanted, size in zip(shape, found.shape, strict=True)
+            isinstance(wanted, str) or wanted == size
+            for wanted, size in zip(shape, found.shape, strict=True)
         )
         if not fits:
-            raise DatasetError(f"{name} has the shape {found.shape}; {_wanted(shape)} is wanted.")
+            raise DatasetError(f"{name} is {_wanted(found.shape)}; {_wanted(shape)} is wanted.")
         if found.dtype.kind not in kinds:
             names = " or ".join(_KINDS[kind] for kind in kinds)
             raise DatasetError(f"{name} is of {found.dtype}; {names} are wanted.")
@@ -173,16 +181,17 @@ class Record:
         if found is None:
             return None
         if found.ndim:
-            raise DatasetError(f"{name} has the shape {found.shape}; a single string is wanted.")
+            raise DatasetError(f"{name} is {_wanted(found.shape)}; a single string is wanted.")
         return _string(found[()], name)
 
 
 _KINDS = {"f": "floats", "i": "whole numbers", "u": "unsigned whole numbers", "b": "booleans"}
 
 
-def _wanted(shape: tuple[int | None, ...]) -> str:
-    sizes = ("any" if size is None else str(size) for size in shape)
-    return " x ".join(sizes) or "a single number"
+def _wanted(shape: tuple[int | str, ...]) -> str:
+    if len(shape) == 1:
+        return f"a list of {shape[0]}"
+    return " x ".join(map(str, shape)) or "a single number"
 
 
 def _string(value: object, name: str) -> str:
@@ -193,5 +202,5 @@ def _string(value: object, name: str) -> str:
         if isinstance(value, str) and value.encode("utf-8") is not None:
             return str(value)
     except UnicodeError as error:
-        raise DatasetError(f"{name} holds {value!r}, which is no text in Unicode.") from error
-    raise DatasetError(f"{name} holds a {type(value).__name__}; a string is wanted.")
+        raise DatasetError(f"{name} holds {quoted(value)}, which is no text in Unicode.") from error
+    raise DatasetError(f"{name} holds {quoted(value)}; a string is wanted.")

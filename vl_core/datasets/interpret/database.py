@@ -90,6 +90,11 @@ class Database:
             "corrected": [*CORRECTED, *_miscounted(announced, len(self._records))],
         }
 
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The file with the records."""
+        return (self._file,)
+
     def __len__(self) -> int:
         return len(self._records)
 

@@ -17,11 +17,14 @@ from vl_core.datasets.scenes.webqa_files import write_webqa
 from vl_core.errors import VLError
 
 _EXAMPLE = """\
-example: two hundred questions that the embedded model was not trained on, then as many without
-their labels, beside them
+examples: questions that the embedded model was not trained on, then as many without their labels.
+These lie beside the others; of WebQA, whose pictures are numbered, each split takes a folder.
 
   python -m vl_core.datasets.scenes vcr scenes-vcr --count 200
   python -m vl_core.datasets.scenes vcr scenes-vcr --count 200 --split test
+  python -m vl_core.datasets.scenes webqa scenes-webqa --count 100
+  python -m vl_core.datasets.scenes webqa scenes-webqa-test --count 100 --split test
+  python -m vl_core.datasets.scenes folder scenes-folder --count 100
 """
 
 _FIRST_SEEDS = {

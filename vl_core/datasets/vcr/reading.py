@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from vl_core.datasets.quoting import is_text, quoted
 from vl_core.errors import DatasetError, TextError
 from vl_core.example import clean_text
 
@@ -62,15 +63,15 @@ class _Fields:
 
     def text(self, name: str) -> str:
         value = self._required(name)
-        if not isinstance(value, str) or not value:
-            raise self._wrong(name, value, "a text")
+        if not is_text(value) or not value:
+            raise self._wrong(name, value, "a text is")
         return value
 
     def objects(self) -> tuple[str, ...]:
         found = self._list("objects")
         for one in found:
             if not isinstance(one, str):
-                raise self._wrong("objects", one, "class names")
+                raise self._wrong("objects", one, "class names are")
         return tuple(_cleaned(one) or "object" for one in found)
 
     def question(self) -> Words:
@@ -89,7 +90,7 @@ class _Fields:
         if value is None:
             return None
         if not _is_number(value) or not 0 <= value < N_CANDIDATES:
-            raise self._wrong(name, value, f"a number from 0 to {N_CANDIDATES - 1}")
+            raise self._wrong(name, value, f"a number from 0 to {N_CANDIDATES - 1} is")
         return int(value)
 
     def facts(self) -> dict[str, str]:
@@ -108,35 +109,35 @@ class _Fields:
     def _list(self, name: str) -> list[Any]:
         value = self._required(name)
         if not isinstance(value, list):
-            raise self._wrong(name, value, "a list")
+            raise self._wrong(name, value, "a list is")
         return value
 
     def _words(self, name: str, tokens: object) -> Words:
         if not isinstance(tokens, list):
-            raise self._wrong(name, tokens, "a list of words and tags")
+            raise self._wrong(name, tokens, "a list of words and tags is")
         words = [self._tag(name, one) if isinstance(one, list) else one for one in tokens]
         for word in words:
             if not isinstance(word, str | tuple):
-                raise self._wrong(name, word, "words and tags")
+                raise self._wrong(name, word, "words and tags are")
         # A word of blanks or control characters would move all that comes behind it.
         cleaned = (word if isinstance(word, tuple) else _cleaned(word) for word in words)
         found: Words = tuple(word for word in cleaned if word)
         if not found:
-            raise DatasetError(f"{self.where}: one of its {name} has no words. Correct the line.")
+            which = "its question" if name == "question" else f"one of its {name}"
+            raise DatasetError(f"{self.where}: {which} has no words. Correct the line.")
         return found
 
     def _tag(self, name: str, numbers: list[Any]) -> tuple[int, ...]:
         known = len(self.line["objects"])
         if not numbers or not all(_is_number(one) and 0 <= one < known for one in numbers):
             raise DatasetError(
-                f"{self.where}: {name} names the objects {numbers}; the line has {known}, numbered "
-                "from 0. Correct the tag."
+                f"{self.where}: {name} names the objects {quoted(numbers)}; the line has {known}, "
+                "numbered from 0. Correct the tag."
             )
         return tuple(numbers)
 
     def _wrong(self, name: str, came: object, wanted: str) -> DatasetError:
-        shown = repr(came)[:60]
-        return DatasetError(f"{self.where}: {name} holds {shown}; {wanted} is wanted there.")
+        return DatasetError(f"{self.where}: {name} holds {quoted(came)}; {wanted} wanted there.")
 
 
 def _is_number(value: object) -> bool:

@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 from vl_core.datasets.items import Asked, Item, Option, placed
 from vl_core.datasets.lines import Lines
+from vl_core.datasets.quoting import shortened
 from vl_core.datasets.storage import Storage, storage
 from vl_core.datasets.vcr.places import Places, places
 from vl_core.datasets.vcr.reading import Entry, Words, entry
@@ -78,6 +79,11 @@ class VCR:
             "tags": tags,
         }
 
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The file with the lines."""
+        return self._lines.paths
+
     def __len__(self) -> int:
         return len(self._lines)
 
@@ -127,7 +133,7 @@ def _pictures(file: Path) -> tuple[Storage, str]:
     for name in PICTURES:
         path = file.parent / name
         if path.exists():
-            return storage(path), name
+            return storage(path, PICTURES[0]), name
     raise DatasetError(
         f"There is neither {' nor '.join(PICTURES)} beside {file.name}. Put VCR's pictures there."
     )
@@ -199,7 +205,7 @@ class _Asking:
             picture = read_picture(self.pictures.read(line.picture))
             known = self.known.within(picture.size)
         except (DatasetError, ImageError) as error:
-            raise type(error)(f"{line.where}, {line.picture}: {error}") from error
+            raise type(error)(f"{line.where}, {shortened(line.picture)}: {error}") from error
         text, breaks = joined_parts([part.text for part in parts])
         regions = tuple(self._regions(parts, (0, *breaks), known))
         return Example(picture, text, regions, answer, task="candidate", breaks=breaks)

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from vl_core.datasets.items import Asked, Item, Option, placed
+from vl_core.datasets.quoting import is_text, quoted, shortened
 from vl_core.datasets.webqa import members
 from vl_core.datasets.webqa.pictures import OFFSETS, ROWS, opened_pictures
 from vl_core.datasets.webqa.questions import JSON, Question, Source, decoded, question
@@ -80,6 +81,12 @@ class WebQA:
     def guids(self) -> tuple[str, ...]:
         """The names of all items, without reading them."""
         return self._guids
+
+    @property
+    def paths(self) -> list[Path]:
+        """The questions, and where their pictures begin, if they are there."""
+        offsets = [] if self._pictures is None else [self._path.parent / OFFSETS]
+        return [self._path, *offsets]
 
     def __len__(self) -> int:
         return len(self._guids)
@@ -151,7 +158,7 @@ class _Index:
     def _add(self, member: members.Member) -> None:
         if member.key in self._spans or len(self._spans) == _MOST_QUESTIONS:
             raise DatasetError(
-                f"{self._name} has question {member.key} twice, or more than "
+                f"{self._name} has question {quoted(member.key)} twice, or more than "
                 f"{_MOST_QUESTIONS:,} questions. Download it again."
             )
         split, category = _labels(member)
@@ -165,7 +172,7 @@ class _Index:
             return "val" if "val" in self.counts else next(iter(self.counts))
         if split not in self.counts:
             raise DatasetError(
-                f"{self._name} has no split {split!r}; it has {', '.join(self.counts)}."
+                f"{self._name} has no split {split!r}; it has {shortened(', '.join(self.counts))}."
             )
         return split
 
@@ -214,8 +221,8 @@ def _labels(member: members.Member) -> tuple[str, str]:
         outline = {}
     split, category = outline.get("split"), outline.get("Qcate")
     return (
-        split if isinstance(split, str) and split else UNTOLD,
-        category if isinstance(category, str) and category else UNTOLD,
+        split if is_text(split) and split else UNTOLD,
+        category if is_text(category) and category else UNTOLD,
     )
 
 

@@ -49,9 +49,9 @@ class Pictures:
             raise _damaged(number, f"its place, byte {offset}, cannot be read") from error
         if not row:
             raise _damaged(number, f"its place, byte {offset}, is beyond the end of {ROWS}")
-        if not row.endswith(b"\n"):
-            raise _damaged(number, f"the line at byte {offset} is cut short or too long")
-        return row[:-1]
+        if len(row) == _MOST_ROW_BYTES and not row.endswith(b"\n"):
+            raise _damaged(number, f"the line at byte {offset} is too long")
+        return row.removesuffix(b"\n")  # the last one may lack it
 
 
 def opened_pictures(folder: Path) -> Pictures | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from vl_core.datasets.quoting import is_text, quoted
 from vl_core.errors import DatasetError
 
 JSON = Mapping[str, Any]
@@ -50,10 +51,12 @@ class Question:
 
 def question(guid: str, content: bytes) -> Question:
     """The question in this JSON; raises DatasetError, with the Guid, for what is not WebQA's."""
+    if not is_text(guid):
+        raise DatasetError(f"Question {quoted(guid)} has a name that is no text in Unicode.")
     entry = decoded(guid, content)
     found = _sources(guid, entry)
     random.Random(guid).shuffle(found)  # the file has the right ones first
-    is_labeled = any(name in entry for name in _LABELED[0])
+    is_labeled = _is_labeled(entry)
     right = frozenset(place for place, (_, is_right) in enumerate(found) if is_right)
     return Question(
         guid=guid,
@@ -92,6 +95,10 @@ def unquoted(text: str) -> str:
     return stripped
 
 
+def _is_labeled(entry: JSON) -> bool:
+    return any(entry.get(name) is not None for name in _LABELED[0])
+
+
 def _told(text: str) -> str | None:
     told = unquoted(text)
     return None if told in {"", NOT_TOLD} else told
@@ -99,7 +106,7 @@ def _told(text: str) -> str | None:
 
 def _sources(guid: str, entry: JSON) -> list[tuple[Source, bool]]:
     """Each source once, with whether it is right; one that is listed as both is."""
-    kinds = _LABELED if any(name in entry for name in _LABELED[0]) else _POOLED
+    kinds = _LABELED if _is_labeled(entry) else _POOLED
     found: dict[int | str, tuple[Source, bool]] = {}
     for is_right, names in zip((True, False), kinds, strict=False):
         for name in names:
@@ -115,7 +122,7 @@ def _sources(guid: str, entry: JSON) -> list[tuple[Source, bool]]:
 
 
 def _facts(guid: str, entry: JSON, name: str) -> Iterator[JSON]:
-    facts = entry.get(name, [])
+    facts = [] if entry.get(name) is None else entry[name]
     if not isinstance(facts, list) or not all(isinstance(fact, dict) for fact in facts):
         raise DatasetError(f"Question {guid}: {name} is not a list of objects, as WebQA has it.")
     yield from facts
@@ -125,7 +132,8 @@ def _picture(guid: str, fact: JSON) -> Source:
     number = fact.get("image_id")
     if type(number) is not int or number < 0:
         raise DatasetError(
-            f"Question {guid}: a picture has the image_id {number!r}; a whole number is wanted."
+            f"Question {guid}: a picture has the image_id {quoted(number)}; a whole number "
+            "is wanted."
         )
     return Source(number, _text(guid, fact, "caption", "") or _text(guid, fact, "title", ""))
 
@@ -139,15 +147,18 @@ def _snippet(guid: str, fact: JSON) -> Source:
 
 
 def _text(guid: str, entry: JSON, name: str, default: str | None = None) -> str:
-    text = entry.get(name, default)
+    """A text; the default, where there is one, if it is missing or null."""
+    text = default if entry.get(name) is None else entry[name]
     if not isinstance(text, str):
-        came = "is missing" if name not in entry else f"is a JSON {type(text).__name__}"
+        came = "is missing" if entry.get(name) is None else f"is {quoted(text)}"
         raise DatasetError(f"Question {guid}: {name} {came}; a text is wanted.")
+    if not is_text(text):
+        raise DatasetError(f"Question {guid}: {name} is {quoted(text)}, no text in Unicode.")
     return text
 
 
 def _first(guid: str, entry: JSON, name: str) -> str:
-    texts = entry.get(name, [])
+    texts = [] if entry.get(name) is None else entry[name]
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise DatasetError(f"Question {guid}: {name} is not a list of texts, as WebQA has it.")
     return texts[0] if texts else ""

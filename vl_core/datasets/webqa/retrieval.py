@@ -17,7 +17,8 @@ from vl_core.errors import EmptySelectionError
 
 # One score for each option, nan where a source could not be read: it is never chosen.
 Scores = Float[np.ndarray, "_"]
-_SWEEP = np.linspace(0.3, 0.99, 70)  # shares of all sources that may be left out
+TRIED = 70  # thresholds
+_SWEEP = np.linspace(0.3, 0.99, TRIED)  # shares of all sources that may be left out
 
 
 class Retrieval(NamedTuple):
