@@ -4,6 +4,7 @@ import argparse
 import io
 import tempfile
 from pathlib import Path
+from urllib.parse import urlencode
 
 from PIL import Image
 from playwright.sync_api import Browser, Page
@@ -17,7 +18,17 @@ TALLEST = 2400  # ... and what is cut off
 FIRST = "Attention", "light", 920  # for the README: the upper part of this page, so many pixels
 QUALITY = 82
 # What each page shows; the rest is as the app opens, on its worked example.
-SHOWN = {"Overview": "", "Heads": "", "Attention": "?head=mean", "Hidden states": "?state=4"}
+OPTION = {"model": "embedded", "set": "Scenes: multiple choice", "item": "3", "asked": "1"}
+RIGHT = OPTION | {"option": "2"}
+BOTH = RIGHT | {"with": urlencode(OPTION | {"option": "1"}), "layer": "6", "head": "6"}
+SHOWN = {
+    "Overview": "",
+    "Data sets": f"?{urlencode(RIGHT)}",
+    "Heads": "",
+    "Attention": "?head=mean",
+    "Hidden states": "?state=4",
+    "Compare": f"?{urlencode(BOTH)}",
+}
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """Data sets: items with their candidates or sources, what the model makes of them, the way in."""
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from pages.shared import browsing, frame, session, set_figures, set_item, set_list, sets
 from pages.shared.layout import escaped, heading, how_to_read
@@ -9,6 +10,8 @@ from vl_core.errors import VLError
 
 frame.guard()
 
+FIELDS = 3  # of the filter, at most
+ABOUT = "Choose an item, see how the model scores each candidate or source, and look inside."
 HOW_TO_READ = """
 - **Look inside** puts one example on show: the picture with the question and one candidate, or one
   source. All pages then show what the model did with exactly that; the bar above them leads to the
@@ -20,8 +23,11 @@ HOW_TO_READ = """
   that the model is right.
 - **Q→A**: the answer to the question is chosen among four. **QA→R**: given the right answer, the
   reason for it is chosen among four.
-- **Right / wrong** (list and search): by all that is asked of an item. *Not yet known* are items
-  that this model has not scored on this server since it started, and those whose truth the set
+- **Right / wrong** (list and search): by all that is asked of an item; a tie at the top with a
+  wrong candidate is not right. Sources are right if those scored above the threshold (*chosen*) are
+  the right ones and no other. An answer without candidates is compared with the set's word for
+  word. *Not yet known* are items that this model has not scored on this server since it started,
+  those of which a right candidate or source could not be scored, and those whose truth the set
   keeps to itself. For a set with tensors of its own it is told by the set.
 - Boxes are drawn where the set has them, outlines where it knows them. Their names stand in the
   texts, too.
@@ -40,10 +46,8 @@ def choose() -> None:
         sets.names(),
         key="set_name",
         on_change=lambda: browsing.choose(st.session_state["set_name"]),
-        width=420,
+        width=230,
     )
-    if about := sets.about(browsing.current().name):
-        st.caption(about)
 
 
 def describe(data: Dataset) -> None:
@@ -65,10 +69,9 @@ def said(value: object) -> str:
 
 
 def draw(data: Dataset) -> None:
-    """The filter, the list with the chosen item beside it, and how often the model is right."""
+    """The list with the chosen item beside it, and how often the model is right."""
     browsed = browsing.current()
-    set_list.filters(browsed)
-    grid = st.grid(3, min_column_width=280, gap="medium")
+    grid = st.grid(3, min_column_width=280)
     with grid.cell():
         set_list.draw(browsed)
     with grid.cell(column_span=2):
@@ -78,16 +81,30 @@ def draw(data: Dataset) -> None:
     how_to_read(HOW_TO_READ, CAUTION)
 
 
-heading(
-    "What does the model make of a data set?",
-    "Questions with candidates or sources, as benchmarks have them. Choose an item, see how the "
-    "model scores each candidate, and look inside.",
-)
-choose()
+def open_now(name: str, fields: DeltaGenerator) -> None:
+    """Open a set; meanwhile nothing of another one stands below its name."""
+    for _ in range(FIELDS):
+        fields.empty()
+    # In the place of all that was drawn of the last set. Not in a container of its own: browsers
+    # would keep what stood further down in the one before.
+    with st.empty():
+        try:
+            session.open_set(name)
+        except VLError as error:
+            st.error(escaped(str(error)), icon=":material/error:")
+        else:
+            st.rerun()
+
+
 name = browsing.current().name
-try:
-    session.open_set(name)
-except VLError as error:
-    st.error(escaped(str(error)), icon=":material/error:")
+heading("How does the model do?", sets.about(name) or ABOUT)
+fields = st.container(horizontal=True, vertical_alignment="bottom", key="set_filters")
+with fields:
+    choose()
+if sets.is_opened(name):
+    with fields:
+        set_list.filters(browsing.current())
+    with st.container():
+        draw(sets.opened(name))
 else:
-    draw(sets.opened(name))
+    open_now(name, fields)

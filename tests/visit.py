@@ -22,6 +22,7 @@ DRAWN = {
     "Heads": '.st-key-head_map .cell[aria-selected="true"]',
     "Attention": '.st-key-linked_view .view[aria-busy="false"] .word',
     "Hidden states": ".st-key-state_map .words button",
+    "Compare": '.st-key-compare_difference .cell[aria-selected="true"]',
 }
 HEAD_CELL = '.st-key-head_map .cell[data-layer="{layer}"][data-column="{head}"]'
 OVERLAY = ".st-key-linked_view canvas.map"
@@ -53,7 +54,8 @@ def wait_for(page: Page, title: str) -> None:
 
 def upload(page: Page, content: bytes, name: str = "photograph.jpg") -> None:
     """Choose a file of one's own in the sidebar."""
-    page.get_by_role("radio", name="Upload").click()
+    page.get_by_role("combobox", name="Picture", exact=True).click()
+    page.get_by_role("option", name="Upload", exact=True).click()
     file = FilePayload(name=name, mimeType="application/octet-stream", buffer=content)
     page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(file)
 

@@ -15,6 +15,7 @@ from pages.shared.sets import Place
 OUTCOMES = ("any", "right", "wrong", "unknown")
 PAGE = "pages/data_sets.py"
 LISTED = 20  # items on a page of the list
+LONGEST = 200  # characters that are searched for
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,11 @@ def change(**changes: Any) -> None:  # noqa: ANN401 the fields of Browsed
     st.session_state["browsed"] = replace(current(), **changes)
 
 
+def clear() -> None:
+    """List all items again, on the page of the one that is looked at."""
+    change(wanted=Filter(), page=current().item // LISTED)
+
+
 def choose(name: str) -> None:
     """Look at another set, from its beginning and unfiltered."""
     # Compared, as what is on show must not take its place again, and as a browser that has not
@@ -77,17 +83,47 @@ def _follow(name: str, place: Place) -> None:
 
 
 def parameters() -> dict[str, str]:
-    """What names the item in an address, where it is not the one on show anyway."""
+    """What an address names of the list: an item that is not the one on show, and the filter."""
     browsed, shown = current(), session.request()
-    if shown.source == "set" and (shown.name, shown.place.item) == (browsed.name, browsed.item):
-        return {}
-    return {"browse": browsed.name, "entry": str(browsed.item + 1)}
+    found = {}
+    if shown.source != "set" or (shown.name, shown.place.item) != (browsed.name, browsed.item):
+        found = {"browse": browsed.name, "entry": str(browsed.item + 1)}
+    if browsed.wanted == Filter():
+        return found
+    wanted = browsed.wanted
+    told = {"find": wanted.text, "category": wanted.category, "outcome": wanted.outcome}
+    told["list"] = str(browsed.page + 1)
+    return found | {part: value for part, value in told.items() if value not in ("", "any")}
 
 
-def follow(address: Mapping[str, str]) -> None:
-    """Look at the item that an address names, if there is one."""
-    number = requests.number(address.get("entry"))
-    if address.get("browse") in sets.names() and number:
-        current()
-        item = number - 1
-        st.session_state["browsed"] = Browsed(address["browse"], item, page=item // LISTED)
+def follow(address: Mapping[str, str], *, is_back: bool) -> None:
+    """Look at the item that an address names, in a list that is filtered as it says.
+
+    is_back: an address without a filter is one of before items were chosen by any; otherwise it is
+    a way to this page that says nothing of the list, which stays as it is.
+    """
+    wanted, names = _filter(address), sets.names()
+    if address.get("browse") in names and requests.number(address.get("entry")):
+        current()  # what is on show must not take its place
+        name, item, asked = address["browse"], _from_0(address, "entry"), 0
+    elif address.get("set") in names and (is_back or wanted != Filter()):
+        name, item, asked = address["set"], _from_0(address, "item"), _from_0(address, "asked")
+    else:
+        return
+    page = item // LISTED if wanted == Filter() else _from_0(address, "list")
+    st.session_state["browsed"] = Browsed(name, item, asked, page, wanted)
+
+
+def _filter(address: Mapping[str, str]) -> Filter:
+    """The filter that an address names; of an outcome that there is not, any."""
+    outcome = address.get("outcome", "any")
+    return Filter(
+        address.get("find", "")[:LONGEST],
+        address.get("category", ""),
+        outcome if outcome in OUTCOMES else "any",
+    )
+
+
+def _from_0(address: Mapping[str, str], part: str) -> int:
+    """A number of an address, which counts from 1; the first where there is none."""
+    return max(0, (requests.number(address.get(part)) or 1) - 1)

@@ -11,17 +11,17 @@ import streamlit as st
 
 from pages.shared import (
     browsing,
+    foreign,
     in_place,
     models,
     permalink,
     session,
     set_bar,
-    sets,
+    set_steps,
     sidebar,
     tour_box,
 )
 from pages.shared.layout import escaped
-from vl_core.checkpoints import EMBEDDED_NAME
 from vl_core.errors import VLError
 
 LOG = logging.getLogger(__name__)
@@ -66,11 +66,11 @@ def _draw(page: "st.Page") -> None:
         file = next(file for file, title, _ in PAGES if title == page.title)
         permalink.follow(file)
         sidebar.draw()
-        session.analyse_if_asked()
+        set_steps.recover(session.analyse_if_asked())
         permalink.settle()
         _show_problem()
         tour_box.draw()
-        _note_foreign_picture()
+        foreign.note(file)
         if file != browsing.PAGE:
             set_bar.draw()
         in_place.note()
@@ -87,19 +87,6 @@ def _show_problem() -> None:
     problem = session.problem()
     if problem:
         _say(problem)
-
-
-def _note_foreign_picture() -> None:
-    shown = session.request()
-    is_foreign = shown.source == "upload" or (
-        shown.source == "set" and not sets.is_of_scenes(shown.name)
-    )
-    if is_foreign and shown.model == EMBEDDED_NAME:
-        st.info(
-            "The embedded model knows generated scenes only: on other pictures its answers mean "
-            "nothing. The views still show what it really did.",
-            icon=":material/info:",
-        )
 
 
 def _say(message: str) -> None:

@@ -56,7 +56,7 @@ def follow(page: str) -> None:
     tour.join(stop)
     is_bare = stop is not None and (len(address) == 1 or stop != named)
     if page == browsing.PAGE:
-        browsing.follow(address)
+        browsing.follow(address, is_back=is_back)
     try:
         wanted = tour.step(stop).request if is_bare else _request(address)
         _pin(address, is_back=is_back)

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pages.shared import permalink, pinned, session, set_show
+from pages.shared.layout import escaped
 from pages.shared.sets import Place
 
 PIN = ":material/keep:"
@@ -36,17 +37,18 @@ def draw() -> None:
             )
 
 
-def of_option(name: str, place: Place) -> None:
-    """The button that pins a candidate or a source of a data set."""
+def of_option(name: str, place: Place, problem: str) -> None:
+    """The button that pins an example of a data set; problem: why it cannot be read, if so."""
     wanted = set_show.request(name, place)
     is_pinned = wanted == pinned.current()
     st.button(
-        "Pinned as A" if is_pinned else "Pin",
+        "Pinned" if is_pinned else "Pin",
         key=f"pin_{place.option}",
         icon=PIN,
         type="tertiary",
-        disabled=is_pinned or not set_show.is_ready(name),
+        disabled=bool(problem) or is_pinned or not set_show.is_ready(name),
         on_click=pinned.pin,
         args=(wanted,),
-        help="For a comparison with another one: this will be A on the page Compare.",
+        help=escaped(problem)
+        or "For a comparison with another one: this will be A on the page Compare.",
     )

@@ -8,14 +8,18 @@ NOTHING = "nothing"  # what a model said whose text has no character that can be
 
 
 def answer(prediction: Prediction) -> tuple[str, str]:
-    """The answer, and its probability for reading; that is empty where the model gives none."""
+    """The answer, and what is to be told beside it, which may be nothing.
+
+    That is its probability where the model gives one, and where a text was cut off.
+    """
     if prediction.kind == "told":
         return (prediction.top[0][0] if prediction.top else NOT_TOLD), ""
     text, number = prediction.top[0]
     if prediction.kind == "similarity":
         return f"cosine {cosine(number)}", ""
     if prediction.kind == "text":
-        return generated(prediction), ""
+        stopped = f"stopped after {len(prediction.top)} tokens" if prediction.is_cut_off else ""
+        return generated(prediction), stopped
     if prediction.kind == "score":
         return f"score {score(number)}", ""
     return text, percent(number)

@@ -121,20 +121,29 @@ def problem() -> str | None:
     return st.session_state.pop("problem", None)
 
 
-def analyse_if_asked() -> None:
-    """Meet the visitor's request, with progress on the page, or note why it cannot be met."""
-    wanted, upload = st.session_state.pop("asked", (None, None))
+def analyse_if_asked() -> tuple[Request, VLError] | None:
+    """Meet the visitor's request, with progress on the page, or note why it cannot be met.
+
+    Returns what could not be met, and why.
+    """
+    wanted, upload = st.session_state.get("asked", (None, None))
     if wanted is None:
-        return
+        return None
     try:
         _find(wanted, upload or kept_upload())
-    except VLError as error:
+    except Exception as error:
+        del st.session_state["asked"]
+        if not isinstance(error, VLError):
+            raise
         complain(str(error))
-        return
+        return wanted, error
+    # Not before: if another click ends this run, which is no Exception, the next run meets it.
+    del st.session_state["asked"]
     st.session_state["request"] = wanted
     if upload is not None:
         # For what is asked about it next; the fields in the sidebar forget it when not drawn.
         st.session_state["upload"] = upload
+    return None
 
 
 def add_own_modules() -> None:
@@ -187,6 +196,7 @@ def open_set(name: str) -> None:
     if sets.is_opened(name):
         return
     place = st.empty()
+    place.progress(0.0, f"Opening “{name}”")
     try:
         sets.opened(name, lambda share, sentence: place.progress(share or 0.0, sentence))
     finally:

@@ -1,19 +1,28 @@
 """The bar above each page that says which example of a data set is on show, and leads to others."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
-from itertools import islice
 
 import streamlit as st
 
-from pages.shared import browsing, permalink, session, set_list, set_show, sets
+from pages.shared import (
+    browsing,
+    model_picker,
+    permalink,
+    session,
+    set_list,
+    set_outcomes,
+    set_show,
+    set_steps,
+    sets,
+)
+from pages.shared.browsing import Browsed, Filter
 from pages.shared.layout import escaped
 from pages.shared.requests import Request
 from pages.shared.sets import Place
 from vl_core.datasets import Item
 from vl_core.errors import VLError
 
-PASSED_OVER = 20  # items that cannot be read, on the way to one that can
 LONGEST = 140  # characters of an option's title
 
 
@@ -31,6 +40,8 @@ def draw() -> None:
         st.warning(escaped(str(error)), icon=":material/info:")
         return
     with st.container(border=True, key="set_bar", gap="small"):
+        if passed := set_steps.passed_over():
+            st.warning(escaped(passed), icon=":material/skip_next:")
         st.markdown(_said(shown, item))
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             _options(shown, item)
@@ -47,7 +58,7 @@ def draw() -> None:
 
 def _said(shown: Request, item: Item) -> str:
     where = f"**{escaped(shown.name)}** · item {shown.place.item + 1:,}"
-    what = f"{where} · {escaped(set_show.said(shown))}"
+    what = " · ".join(filter(None, [where, escaped(set_show.said(shown))]))
     options = item.asked[shown.place.asked].options
     if shown.question or len(options) < 2:
         return what
@@ -86,12 +97,26 @@ def _items(shown: Request) -> None:
     browsed = browsing.current()
     is_same = browsed.name == shown.name
     numbers = set_list.found(browsed) if is_same else range(len(sets.opened(shown.name)))
-    before, after = set_list.around(numbers, shown.place.item)
+    ends = sorted((shown.place.item, set_steps.reached(shown)))
+    before, _ = set_list.around(numbers, ends[0])
+    _, after = set_list.around(numbers, ends[1])
     for label, icon, there in (
         ("Previous item", "keyboard_double_arrow_left", numbers[:before][::-1]),
         ("Next item", "keyboard_double_arrow_right", numbers[after:]),
     ):
-        _button(label, icon, lambda there=there: _go(shown, there), is_there=bool(there))
+        _button(label, icon, lambda there=there: set_steps.go(shown, there), is_there=bool(there))
+    if is_same and browsed.wanted != Filter():
+        st.caption(escaped(_chosen_by(browsed, len(numbers))), width="content")
+        _button("All items", "filter_alt_off", browsing.clear)
+
+
+def _chosen_by(browsed: Browsed, count: int) -> str:
+    """Among which items the buttons step, as they are chosen on the page of the set."""
+    wanted, words = browsed.wanted, set_outcomes.words(model_picker.chosen(), browsed.name)
+    parts = ["Among", (words.items if words else {}).get(wanted.outcome, "the items")]
+    parts += [f"with “{wanted.text}”"] * bool(wanted.text)
+    parts += [f"in “{wanted.category}”"] * bool(wanted.category)
+    return f"{' '.join(parts)} ({count:,})"
 
 
 def _button(label: str, icon: str, step: Callable[[], None], *, is_there: bool = True) -> None:
@@ -107,21 +132,3 @@ def _button(label: str, icon: str, step: Callable[[], None], *, is_there: bool =
 
 def _show(shown: Request, place: Place) -> None:
     set_show.put(replace(shown, place=place, question=""))
-
-
-def _go(shown: Request, numbers: Iterable[int]) -> None:
-    """To the first of these items that can be read."""
-    problem = ""
-    for number in islice(numbers, PASSED_OVER):
-        try:
-            item = sets.item(shown.name, number)
-        except VLError as error:
-            problem = str(error)
-        else:
-            asked = min(shown.place.asked, len(item.asked) - 1)
-            option = min(shown.place.option, len(item.asked[asked].options) - 1)
-            set_show.put(
-                replace(shown, place=Place(number, asked, option), question="", instead="")
-            )
-            return
-    session.complain(problem)

@@ -1,25 +1,34 @@
 """One item of a data set as its task shows it, and the way to look inside a model that reads it."""
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from pages.shared import browsing, permalink, session, set_options, set_picture, set_show, sets
+from pages.shared import (
+    browsing,
+    permalink,
+    pin_bar,
+    session,
+    set_options,
+    set_picture,
+    set_show,
+    set_verdict,
+    sets,
+)
 from pages.shared.browsing import Browsed
 from pages.shared.layout import escaped
+from pages.shared.set_picture import Drawn
 from pages.shared.sets import SOURCES, Place
 from vl_core.datasets import Item
 from vl_core.errors import VLError
 
 VIEWS = {
-    "pages/overview.py": "Overview",
-    "pages/heads.py": "Heads",
-    "pages/attention.py": "Attention",
-    "pages/hidden_states.py": "Hidden states",
+    "pages/overview.py": "home",
+    "pages/heads.py": "grid_on",
+    "pages/attention.py": "center_focus_strong",
+    "pages/hidden_states.py": "scatter_plot",
 }
-OUTCOMES = {
-    True: "It was right.",
-    False: "It was wrong.",
-    None: "Whether it was right is not told.",
-}
+MOST = 8  # candidates beside a picture; more would make a long and narrow column
+BESIDE = 280  # pixels, the least of what stands beside a picture, and of the picture
 
 
 def draw(browsed: Browsed) -> None:
@@ -32,77 +41,114 @@ def draw(browsed: Browsed) -> None:
     place = min(browsed.asked, len(item.asked) - 1)
     asked = item.asked[place]
     st.subheader(f"{browsed.item + 1:,} · {escaped(item.text)}", anchor=False)
-    _choose_task(item, place)
-    if asked.name != SOURCES:
-        _picture(browsed.name, Place(browsed.item, place))
-    if asked.text != item.text:
-        st.markdown(escaped(asked.text))
-    if len(asked.options) > 1:
-        set_options.draw(browsed, place, asked)
-    else:
-        _only(browsed.name, Place(browsed.item, place), item)
-    _facts(item)
     _lead_on(browsed)
+    _answer(item)
+    if asked.name == SOURCES:
+        set_options.cards(browsed, place, asked, _task(item, place))
+    else:
+        _with_picture(browsed, place, item)
+    _facts(item)
 
 
-def _choose_task(item: Item, place: int) -> None:
-    if len(item.asked) < 2:
-        return
-    st.session_state["set_asked"] = place
-    st.segmented_control(
-        "Task",
-        range(len(item.asked)),
-        format_func=lambda one: set_show.task_name(item.asked[one].name),
-        key="set_asked",
-        required=True,
-        label_visibility="collapsed",
-        on_change=lambda: browsing.change(asked=st.session_state["set_asked"]),
-    )
-
-
-def _picture(name: str, place: Place) -> None:
-    try:
-        found = set_picture.whole(name, place)
-    except VLError as error:
-        st.error(escaped(str(error)), icon=":material/error:")
-        return
-    if found is None:
-        st.caption("Without a picture.")
-        return
-    boxes = f" with boxes around {', '.join(found.names)}" if found.names else ""
-    with st.container(key="set_picture"):
-        st.image(found.svg, alt=f"The picture{boxes}", width=found.width)
-
-
-def _only(name: str, place: Place, item: Item) -> None:
-    """An item without candidates: the answer, what the set holds, and the way inside."""
-    if item.answer is not None:
-        st.markdown(f"Answer: **{escaped(item.answer)}**")
-    if sets.holds_traces(name):
-        st.markdown(
-            "The set holds what a model of its own did: no model has to run. "
-            + OUTCOMES[item.was_right]
+def _task(item: Item, place: int) -> DeltaGenerator:
+    """What is asked, chosen where there is a choice; returns the line of that."""
+    line = st.container(horizontal=True, vertical_alignment="center")
+    if len(item.asked) > 1:
+        st.session_state["set_asked"] = place
+        line.segmented_control(
+            "Task",
+            range(len(item.asked)),
+            format_func=lambda one: set_show.task_name(item.asked[one].name),
+            key="set_asked",
+            required=True,
+            label_visibility="collapsed",
+            on_change=lambda: browsing.change(asked=st.session_state["set_asked"]),
         )
-    set_options.look_inside(name, place)
+    if item.asked[place].text != item.text:
+        st.markdown(escaped(item.asked[place].text))
+    return line
+
+
+def _answer(item: Item) -> None:
+    """The right answer, unless it is one of the candidates, where it is marked."""
+    options = item.asked[0].options
+    is_marked = len(options) > 1 and any(option.title == item.answer for option in options)
+    if item.answer is not None and not is_marked:
+        st.markdown(f"Answer: **{escaped(item.answer)}**")
+
+
+def _with_picture(browsed: Browsed, place: int, item: Item) -> None:
+    """The picture, and with it what there is to choose from or to look into."""
+    asked, where = item.asked[place], Place(browsed.item, place)
+    picture, problem = None, ""
+    try:
+        picture = set_picture.whole(browsed.name, where)
+    except VLError as error:
+        problem = str(error)
+        st.error(escaped(problem), icon=":material/error:")
+    with _room_with(picture, len(asked.options)):
+        if picture is None and not problem:
+            st.caption("Without a picture.")
+        if len(asked.options) > 1:
+            set_options.rows(browsed, place, asked, problem, _task(item, place))
+        else:
+            _only(browsed.name, where, item, problem)
+
+
+def _room_with(picture: Drawn | None, count: int) -> DeltaGenerator:
+    """Room for so many candidates beside the picture.
+
+    It is below where the picture is broad, the window narrow, or the candidates many.
+    """
+    if picture is None:
+        return st.container()
+    if picture.is_broad or count > MOST:
+        _picture(picture)
+        return st.container()
+    grid = st.grid(2, min_column_width=BESIDE, key="set_beside")
+    with grid.cell():
+        _picture(picture)
+    return grid.cell()
+
+
+def _picture(picture: Drawn) -> None:
+    boxes = f" with boxes around {', '.join(picture.names)}" if picture.names else ""
+    with st.container(key="set_picture"):
+        st.image(picture.svg, alt=f"The picture{boxes}", width=picture.width)
+
+
+def _only(name: str, place: Place, item: Item, problem: str) -> None:
+    """An item without candidates: what a model says to it, and the way inside."""
+    if not problem:
+        set_verdict.draw(name, place.item, item)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        set_options.look_inside(name, place, problem)
+        pin_bar.of_option(name, place, problem)
 
 
 def _facts(item: Item) -> None:
-    asked = item.asked[0]
-    is_marked = any(option.title == item.answer for option in asked.options)
-    told = {"answer": None if is_marked or len(asked.options) < 2 else item.answer}
-    told |= {"category": item.category, **item.facts}
+    """What else the set tells of the item."""
+    told = {"category": item.category, **item.facts}
     lines = [f"{escaped(what)}: {escaped(one)}" for what, one in told.items() if one]
     if lines:
-        # Pictures of VCR have names that would pass for addresses of mail: the joiner parts them.
-        st.caption("  \n".join(lines).replace("@", "@\N{WORD JOINER}"))
+        with st.expander("As the file has it", icon=":material/description:"):
+            # Pictures of VCR have names that would pass for addresses of mail: the joiner parts
+            # them.
+            st.caption("  \n".join(lines).replace("@", "@\N{WORD JOINER}"))
 
 
 def _lead_on(browsed: Browsed) -> None:
-    """The way to the views of what is on show, if that is of this item."""
+    """The way to the views of what is on show, if that is of this item, where it was chosen."""
     shown = session.request()
     if (shown.source, shown.name, shown.place.item) != ("set", browsed.name, browsed.item):
         return
-    with st.container(border=True, horizontal=True, vertical_alignment="center", key="set_views"):
-        st.markdown(f"On show: {escaped(set_show.said(shown))}. See it on", width="content")
-        for page, title in VIEWS.items():
-            st.page_link(page, label=title, query_params=permalink.parameters(), width="content")
+    which = ": ".join(filter(None, ["On show", set_show.said(shown)]))
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="set_views"):
+        st.markdown(f":violet-badge[{escaped(which)}]", width="content")
+        for page, icon in VIEWS.items():
+            st.page_link(
+                page,
+                icon=f":material/{icon}:",
+                query_params=permalink.parameters(),
+                width="content",
+            )

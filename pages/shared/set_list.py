@@ -6,56 +6,62 @@ from dataclasses import replace
 
 import streamlit as st
 
-from pages.shared import browsing, model_picker, set_scores, set_search, sets
+from pages.shared import browsing, model_picker, set_outcomes, set_scores, set_search, sets
 from pages.shared.browsing import LISTED, Browsed, Filter
 from pages.shared.layout import escaped
 from pages.shared.progress import POLL
 from pages.shared.set_search import Search
 from vl_core.errors import VLError
 
-LONGEST = 110  # characters of a question in the list
-OUTCOMES = {"any": "All", "right": "Right", "wrong": "Wrong", "unknown": "Not yet known"}
-MARKS = {True: " :green[✓]", False: " :red[✗]", None: ""}
+LONGEST, LONGEST_CATEGORY = 110, 24  # characters in the list
+MARKS = {
+    True: ":green[:material/check:] ",
+    False: ":red[:material/close:] ",
+    None: ":gray[:material/remove:] ",
+}
+BOX = 240  # pixels of the list, so that the item below it is in sight in a narrow window
+FEW = 8  # items that need no such box
+PAGER = 252  # pixels, of five pages and the arrows
 
 
 def filters(browsed: Browsed) -> None:
-    """The row of fields by which items are chosen."""
+    """The fields by which items are chosen."""
     wanted = browsed.wanted
-    with st.container(horizontal=True, vertical_alignment="bottom", key="set_filters"):
-        st.session_state["set_text"] = wanted.text
-        st.text_input(
-            "Search",
-            key="set_text",
-            placeholder="Words of question, candidates, titles or answer",
-            icon=":material/search:",
-            max_chars=200,
+    st.session_state["set_text"] = wanted.text
+    st.text_input(
+        "Search",
+        key="set_text",
+        placeholder="Words of question, candidates, titles or answer",
+        icon=":material/search:",
+        max_chars=browsing.LONGEST,
+        on_change=_narrow,
+        args=("text", "set_text"),
+    )
+    known = sets.categories(browsed.name)
+    if known:
+        st.session_state["set_category"] = wanted.category
+        st.selectbox(
+            "Category",
+            list(dict.fromkeys(["", *known, wanted.category])),  # a link may name any
+            format_func=lambda one: one or "All",
+            key="set_category",
             on_change=_narrow,
-            args=("text", "set_text"),
-            width=380,
+            args=("category", "set_category"),
+            width=150,
         )
-        known = sets.categories(browsed.name)
-        if known:
-            st.session_state["set_category"] = wanted.category
-            st.selectbox(
-                "Category",
-                ["", *known],
-                format_func=lambda one: one or "All",
-                key="set_category",
-                on_change=_narrow,
-                args=("category", "set_category"),
-                width=180,
-            )
-        if sets.holds_traces(browsed.name) or set_scores.offers_choices(browsed.name):
-            st.session_state["set_outcome"] = wanted.outcome
-            st.segmented_control(
-                _whose_outcomes(browsed),
-                list(OUTCOMES),
-                format_func=OUTCOMES.__getitem__,
-                key="set_outcome",
-                required=True,
-                on_change=_narrow,
-                args=("outcome", "set_outcome"),
-            )
+    words = set_outcomes.words(model_picker.chosen(), browsed.name)
+    if words is not None:
+        st.session_state["set_outcome"] = wanted.outcome
+        st.selectbox(
+            words.whose,
+            list(words.names),
+            format_func=words.names.__getitem__,
+            key="set_outcome",
+            on_change=_narrow,
+            args=("outcome", "set_outcome"),
+            help=words.help or None,
+            width=230,
+        )
 
 
 def draw(browsed: Browsed) -> None:
@@ -71,14 +77,23 @@ def draw(browsed: Browsed) -> None:
         st.error(escaped(search.job.problem), icon=":material/error:")
     if shown:
         _choice(browsed, shown)
-    if n_pages > 1:
-        # Its value cannot be set from outside: another page is another pager.
-        key = f"set_page_{page + 1}"
-        st.pagination(
-            n_pages, default=page + 1, key=key, max_visible_pages=5, on_change=_turn, args=(key,)
-        )
-    if len(numbers) > LISTED:
-        _jump(browsed)
+    elif browsed.wanted != Filter() and (search is None or search.job.is_done):
+        st.info("No item fits.", icon=":material/filter_alt_off:")
+        st.button("Clear the filter", key="clear_filter", on_click=browsing.clear)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        if n_pages > 1:
+            # Its value cannot be set from outside: another page is another pager.
+            key = f"set_page_{page + 1}"
+            st.pagination(
+                n_pages,
+                default=page + 1,
+                key=key,
+                max_visible_pages=5,
+                width=PAGER,  # else it leaves out pages where there is room for them
+                on_change=_turn,
+                args=(key,),
+            )
+            _jump(browsed)
 
 
 def found(browsed: Browsed) -> Sequence[int]:
@@ -114,12 +129,6 @@ def _turn(key: str) -> None:
     browsing.change(page=st.session_state[key] - 1)
 
 
-def _whose_outcomes(browsed: Browsed) -> str:
-    if sets.holds_traces(browsed.name):
-        return "Its own model is"
-    return f"{set_scores.called(model_picker.chosen())} is"
-
-
 @st.fragment(run_every=POLL)
 def _watch(search: Search, n_found: int, *, is_full: bool) -> None:
     """How far the search is; the list is drawn anew when it has ended or has more to show."""
@@ -142,9 +151,13 @@ def _counted(browsed: Browsed, numbers: Sequence[int], search: Search | None) ->
 def _choice(browsed: Browsed, numbers: list[int]) -> None:
     """The items of a page, of which the one that is looked at is chosen if it is among them."""
     known = set_scores.outcomes(model_picker.chosen(), browsed.name)
-    labels = {number: _label(browsed.name, number, known) for number in numbers}
+    is_known = {number: _is_right(browsed.name, number, known) for number in numbers}
+    has_marks = any(one is not None for one in is_known.values())
+    marks = {n: MARKS[one] if has_marks else "" for n, one in is_known.items()}
+    labels = {number: marks[number] + _label(browsed.name, number) for number in numbers}
     st.session_state["set_item"] = browsed.item if browsed.item in labels else None
-    with st.container(key="set_items"):
+    height = "content" if len(numbers) <= FEW else BOX
+    with st.container(border=True, height=height, key="set_items"):
         st.radio(
             "Items",
             numbers,
@@ -157,16 +170,29 @@ def _choice(browsed: Browsed, numbers: list[int]) -> None:
         )
 
 
-def _label(name: str, number: int, known: Mapping[int, bool]) -> str:
-    """An item in a line, as Markdown: its number, the question, and whether the model was right."""
+def _is_right(name: str, number: int, known: Mapping[int, bool]) -> bool | None:
+    """Whether the model was right, or the set's own model; None where that is not known."""
+    if not sets.holds_traces(name):
+        return known.get(number)
+    try:
+        return sets.item(name, number).was_right
+    except VLError:
+        return None
+
+
+def _label(name: str, number: int) -> str:
+    """An item in a line, as Markdown: its number, the question and what it is counted to."""
     try:
         item = sets.item(name, number)
     except VLError:
         return f"**{number + 1:,}** :gray[cannot be read]"
-    text = item.text if len(item.text) <= LONGEST else item.text[: LONGEST - 1].rstrip() + "…"
-    is_right = item.was_right if sets.holds_traces(name) else known.get(number)
-    category = f" :gray-badge[{escaped(item.category)}]" if item.category else ""
-    return f"**{number + 1:,}** {escaped(text)}{category}{MARKS[is_right]}"
+    text, category = _cut(item.text, LONGEST), _cut(item.category, LONGEST_CATEGORY)
+    badge = f" :gray-badge[{escaped(category)}]" if category else ""
+    return f"**{number + 1:,}** {escaped(text)}{badge}"
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
 
 
 def _jump(browsed: Browsed) -> None:

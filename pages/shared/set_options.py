@@ -3,19 +3,18 @@
 import math
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from pages.shared import model_picker, models, pin_bar, said, set_picture, set_scores, set_show
+from pages.shared import model_picker, pin_bar, said, set_asking, set_picture, set_scores, set_show
 from pages.shared.browsing import Browsed
 from pages.shared.layout import escaped, percent
-from pages.shared.progress import POLL
 from pages.shared.set_scores import Judged
 from pages.shared.sets import SOURCES, Place
-from vl_core.checkpoints import EMBEDDED_NAME
 from vl_core.datasets import Asked
 from vl_core.errors import VLError
 
 CARD = 190  # pixels, the least that a card takes
-SCORE = 130  # pixels of the column of scores
+FOOT = 310  # pixels of a candidate's score and buttons, which stand below it where it is narrow
 LONGEST = 360  # characters of a source's text on a card
 HELP = (
     "The larger the score, the better the model finds it to fit. A score has no unit. The share is "
@@ -24,21 +23,41 @@ HELP = (
 )
 
 
-def draw(browsed: Browsed, place: int, asked: Asked) -> None:
-    """Each with the model's score; the right ones and the model's choice marked."""
-    judged = _judged(browsed, place)
-    if asked.name == SOURCES:
-        _cards(browsed, place, asked, judged)
-    else:
+def rows(browsed: Browsed, place: int, asked: Asked, problem: str, line: DeltaGenerator) -> None:
+    """Candidates, each with the model's score; the right one and the model's choice marked.
+
+    problem: why none of them can be read, if so. line: where it is said what the numbers are.
+    """
+    judged = None if problem else _judged(browsed, place)
+    if judged is not None:
+        line.caption("Score and share", help=HELP, width="content")
+    with st.container(gap="xsmall"):
         for number in range(len(asked.options)):
-            _row(Place(browsed.item, place, number), browsed.name, asked, judged)
+            _row(Place(browsed.item, place, number), browsed.name, asked, judged, problem)
+
+
+def cards(browsed: Browsed, place: int, asked: Asked, line: DeltaGenerator) -> None:
+    """Sources as cards, the same way; those that cannot be read say why."""
+    judged = _judged(browsed, place)
+    if judged is not None:
+        line.caption("Score of each source", help=HELP, width="content")
+    grid = st.grid(min_column_width=CARD, key="set_cards")
+    for number in range(len(asked.options)):
+        # Directly in the grid: what stands in a cell() of it does not reach down to the end.
+        with grid.container(
+            border=True,
+            height="stretch",
+            vertical_alignment="distribute",
+            key=f"option_{number + 1}",
+        ):
+            _card(Place(browsed.item, place, number), browsed.name, asked, judged)
 
 
 def _judged(browsed: Browsed, place: int) -> Judged | None:
     """What the model made of it; scored now where that is quick, else when it is asked for."""
     model = model_picker.chosen()
     found = set_scores.judged(model, browsed.name, browsed.item, place)
-    if found is not None or not _is_wanted(model):
+    if found is not None or not set_asking.is_wanted(model, "score these"):
         return found
     try:
         with st.spinner("Scoring"):
@@ -48,111 +67,116 @@ def _judged(browsed: Browsed, place: int) -> Judged | None:
         return None
 
 
-def _is_wanted(model: str) -> bool:
-    """Whether the model shall score now what is looked at; says what it takes where it cannot."""
-    if not models.is_ready(model):
-        st.caption(
-            f"**{escaped(model)}** is not loaded: load it under *Model* in the sidebar to have it "
-            "score these."
-        )
-        return False
-    if not set_scores.is_quick(model):
-        return st.button(f"Let {escaped(model)} score these", icon=":material/scoreboard:")
-    if not models.is_loaded(EMBEDDED_NAME):
-        _wait_for_embedded()
-        return False
-    return True
-
-
-@st.fragment(run_every=POLL)
-def _wait_for_embedded() -> None:
-    """The first page of a server does not wait for the model, which comes some seconds later."""
-    if models.is_loaded(EMBEDDED_NAME):
-        st.rerun()
-    st.caption("The scores follow as soon as the embedded model is loaded …")
-
-
-def _row(place: Place, name: str, asked: Asked, judged: Judged | None) -> None:
-    """A candidate in a line."""
+def _row(place: Place, name: str, asked: Asked, judged: Judged | None, problem: str) -> None:
+    """A candidate in a line, or in two where there is no room."""
     option = asked.options[place.option]
+    problem = problem or _why_unread(judged, option.name)
     with st.container(
         border=True,
         horizontal=True,
         vertical_alignment="center",
-        gap="small",
+        horizontal_alignment="right",
+        gap="xsmall",
         key=f"option_{place.option + 1}",
     ):
         with st.container(gap=None, width="stretch"):
             st.markdown(f"**{place.option + 1}** {escaped(option.title)}")
             _marks(name, place, asked, judged)
-        if judged is not None:
-            with st.container(width=SCORE):
-                _score(judged, place.option, option.name, has_share=True)
-        look_inside(name, place)
-        pin_bar.of_option(name, place)
-
-
-def _cards(browsed: Browsed, place: int, asked: Asked, judged: Judged | None) -> None:
-    grid = st.grid(min_column_width=CARD, gap="small", key="set_cards")
-    for number, option in enumerate(asked.options):
-        where = Place(browsed.item, place, number)
-        with (
-            grid.cell(),
-            st.container(border=True, height="stretch", gap="small", key=f"option_{number + 1}"),
+        with st.container(
+            horizontal=True,
+            vertical_alignment="center",
+            horizontal_alignment="right",
+            gap="xsmall",
+            wrap=False,
+            width=FOOT,
         ):
-            _source(browsed.name, where, option.title)
-            _marks(browsed.name, where, asked, judged)
             if judged is not None:
-                _score(judged, number, option.name, has_share=False)
-            look_inside(browsed.name, where)
-            pin_bar.of_option(browsed.name, where)
+                _score(judged, place.option, option.name, has_share=True)
+            look_inside(name, place, problem)
+            pin_bar.of_option(name, place, problem)
 
 
-def _source(name: str, place: Place, title: str) -> None:
-    """A picture with its title, or a text."""
+def _card(place: Place, name: str, asked: Asked, judged: Judged | None) -> None:
+    """A source: what it is at the top, what the model makes of it and the buttons at the end."""
+    option = asked.options[place.option]
+    with st.container(gap="xsmall"):
+        problem = _source(name, place, option.title) or _why_unread(judged, option.name)
+        _marks(name, place, asked, judged)
+    with st.container(gap="xsmall"):
+        if judged is not None:
+            _score(judged, place.option, option.name, has_share=False)
+        with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+            look_inside(name, place, problem)
+            pin_bar.of_option(name, place, problem)
+
+
+def _source(name: str, place: Place, title: str) -> str:
+    """A picture with its title, or a text; returns why it cannot be read, if so."""
+    problem, picture = "", None
     try:
-        picture = set_picture.thumbnail(name, place)
+        picture = set_picture.card(name, place)
     except VLError as error:
-        st.caption(f":material/error: {escaped(str(error))}")
-        picture = None
+        problem = str(error)
+        st.caption(f":material/error: {escaped(problem)}")
     if picture is not None:
         st.image(picture, alt=title, width="stretch")
     text = title if len(title) <= LONGEST else title[: LONGEST - 1].rstrip() + "…"
     st.markdown(f"**{place.option + 1}** {escaped(text)}")
+    return problem
+
+
+def _why_unread(judged: Judged | None, option: str) -> str:
+    """Why this one could not be read when the model was to score it; nothing if it could."""
+    return "" if judged is None else judged.unread.get(option, "")
 
 
 def _marks(name: str, place: Place, asked: Asked, judged: Judged | None) -> None:
     marks = []
     if asked.right is not None and place.option in asked.right:
         marks.append(":green-badge[:material/check: right]")
-    if judged is not None and judged.scored.best == place.option:
-        word = "highest score" if asked.name == SOURCES else "the model's choice"
-        marks.append(f":blue-badge[{word}]")
+    if judged is not None:
+        marks += [f":blue-badge[{one}]" for one in _merits(name, place.option, asked, judged)]
     if set_show.is_on_show(name, place):
         marks.append(":violet-badge[on show]")
     if marks:
         st.markdown(" ".join(marks))
 
 
+def _merits(name: str, option: int, asked: Asked, judged: Judged) -> list[str]:
+    """What the model's scores make of an option: which it chooses, and which is the highest."""
+    found, top = [], judged.scored.top
+    threshold = set_scores.threshold(model_picker.chosen(), name)
+    if asked.name == SOURCES and threshold is not None and judged.scored.scores[option] > threshold:
+        found.append("chosen")
+    if option in top:
+        alone = "highest score" if asked.name == SOURCES else "the model's choice"
+        found.append(alone if len(top) == 1 else "tied for the highest score")
+    return found
+
+
 def _score(judged: Judged, place: int, option: str, *, has_share: bool) -> None:
     score = judged.scored.scores[place]
     if math.isnan(score):
-        reason = judged.unread.get(option, "")
-        st.caption("not scored", help=escaped(reason) or None, width="content")
+        reason = _why_unread(judged, option)
+        st.caption("not scored", help=escaped(reason) or None)
         return
     text = f"**{said.score(score)}**"
     if has_share:
         share = percent(float(set_scores.shares(judged.scored)[place]))
-        text += f"  \n:small[:gray[{escaped(share)} share]]"
-    st.markdown(text, width="content", help=HELP)
+        text += f" :small[:gray[{escaped(share)}]]"
+    st.markdown(text, width="stretch")
 
 
-def look_inside(name: str, place: Place) -> None:
-    """The button that puts this one on show, with all that the model does with it."""
+def look_inside(name: str, place: Place, problem: str) -> None:
+    """The button that puts this one on show, with all that the model does with it.
+
+    problem: why it cannot be read, if so.
+    """
     st.button(
         "Look inside",
         key=f"look_inside_{place.option}",
         icon=":material/search:",
-        disabled=not set_show.is_ready(name) or set_show.is_on_show(name, place),
+        help=escaped(problem) or None,
+        disabled=bool(problem) or not set_show.is_ready(name) or set_show.is_on_show(name, place),
         on_click=lambda: set_show.put(set_show.request(name, place)),
     )

@@ -13,10 +13,16 @@ from pages.shared import session, sets
 from pages.shared.sets import Place
 from vl_core.example import Outline, Region
 
-SIDE = 640  # pixels, the most that a picture is wide
-HIGHEST = 360  # pixels on a page, so that the candidates below are seen with the picture
-SMALL = 320  # pixels of a small picture: twice what is shown, sharp on dense screens
-FONT = 15  # pixels
+LARGEST = 960  # pixels of a side of what is sent: twice what is shown, sharp on dense screens
+HIGHEST = 360  # pixels on a page of a picture with the candidates beside it
+BESIDE = 316  # ... and the most that it is wide there
+BROADEST = 1.5  # width for a height of 1; what is broader stands above the candidates
+WIDEST = 646  # pixels of such a picture
+LOWER = 260  # ... which is lower, so that the candidates below are seen with it
+CARD = (240, 180)  # pixels in which a source's picture stands, whatever its shape
+SIDEBAR = (240, 300)  # pixels, the most in the sidebar
+FONT, SMALL_FONT = 15, 12  # pixels
+ROOMY = 280  # pixels of width that the larger letters need
 NARROW = "[](){}|!.,:;' ijlI1"
 # Told apart from each other, light enough for dark letters.
 COLORS = (
@@ -26,52 +32,78 @@ COLORS = (
 
 
 @dataclass(frozen=True)
-class Whole:
-    """An item's picture as SVG, how wide it is shown in pixels, and what its boxes are called."""
+class Drawn:
+    """A picture with its boxes as SVG, how wide it is shown in pixels, what its boxes are called.
+
+    is_broad: whether it is so broad that nothing has room beside it.
+    """
 
     svg: str
     width: int
     names: tuple[str, ...]
+    is_broad: bool
 
 
-def thumbnail(name: str, place: Place) -> bytes | None:
-    """A small JPEG of an option's picture, None for a text without one.
+def card(name: str, place: Place) -> str | None:
+    """An option's picture in the middle of a card, as SVG; None for a text without one.
 
     Raises VLError where it cannot be read.
     """
 
-    def made() -> bytes | None:
+    def made() -> str | None:
         picture = sets.option(name, place).example().image
-        return None if picture is None else _jpeg(picture, SMALL)
+        return None if picture is None else _in_card(picture)
 
-    return session.preview(("small", name, place), made)
+    return session.preview(("card", name, place), made)
 
 
-def whole(name: str, place: Place) -> Whole | None:
+def whole(name: str, place: Place) -> Drawn | None:
     """The picture of what is asked of an item with all its boxes; None where there is none.
 
     Raises VLError where it cannot be read.
     """
 
-    def made() -> Whole | None:
+    def made() -> Drawn | None:
         example = sets.option(name, place).example()
         if example.image is None:
             return None
-        labels = dict.fromkeys(region.label for region in example.regions)
-        width, height = example.image.size
-        shown = min(SIDE, round(HIGHEST * width / height))
-        return Whole(boxed(example.image, example.regions), shown, tuple(labels))
+        is_broad = example.image.width > BROADEST * example.image.height
+        room = (WIDEST, LOWER) if is_broad else (BESIDE, HIGHEST)
+        return _drawn(example.image, example.regions, room)
 
     return session.preview(("whole", name, place), made)
 
 
-def boxed(picture: Image.Image, regions: Sequence[Region]) -> str:
+def preview(name: str, place: Place) -> Drawn | None:
+    """The same for the sidebar."""
+
+    def made() -> Drawn | None:
+        example = sets.option(name, place).example()
+        return None if example.image is None else _drawn(example.image, example.regions, SIDEBAR)
+
+    return session.preview(("sidebar", name, place), made)
+
+
+def _drawn(picture: Image.Image, regions: Sequence[Region], room: tuple[int, int]) -> Drawn:
+    """The picture as large as it fits into a room of this width and height."""
+    aspect = picture.width / picture.height
+    width = max(1, min(room[0], round(room[1] * aspect)))
+    names = tuple(dict.fromkeys(region.label for region in regions))
+    svg = boxed(picture, picture.size, regions, width)
+    return Drawn(svg, width, names, is_broad=aspect > BROADEST)
+
+
+def boxed(
+    picture: Image.Image, size: tuple[int, int], regions: Sequence[Region], width: int
+) -> str:
     """The picture as SVG, each region in a color of its own with its name.
 
-    A region that a text names several times is drawn once.
+    size: width and height that the regions are counted in, those of the original. width: as the
+    drawing is shown, in pixels, so that names are written in the same size on any picture. A region
+    that a text names several times is drawn once.
     """
-    scale = HIGHEST / picture.height  # what is drawn over it has the same size on any picture
-    width, height = (side * scale for side in picture.size)
+    scale = width / size[0]
+    height = size[1] * scale
     different = {(one.label, one.box): one for one in regions}.values()
     marks = [
         _marked(one, scale, COLORS[place % len(COLORS)]) for place, one in enumerate(different)
@@ -80,11 +112,28 @@ def boxed(picture: Image.Image, regions: Sequence[Region]) -> str:
         _named(one, scale, COLORS[place % len(COLORS)], width)
         for place, one in enumerate(different)
     ]
+    return _svg(
+        (width, height),
+        f'<image href="{_data_url(picture, 2 * max(width, height))}" width="{width}" '
+        f'height="{height:.1f}"/>{"".join(marks + names)}',
+    )
+
+
+def _in_card(picture: Image.Image) -> str:
+    """Whole and in the middle, on a ground that goes with light and dark pages."""
+    width, height = CARD
+    return _svg(
+        CARD,
+        f'<rect width="{width}" height="{height}" fill="#808080" fill-opacity="0.12"/>'
+        f'<image href="{_data_url(picture, 2 * width)}" width="{width}" height="{height}"/>',
+    )
+
+
+def _svg(size: tuple[float, float], content: str) -> str:
+    width, height = size
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.1f} {height:.1f}" '
-        f'width="{width:.0f}" height="{height:.0f}">'
-        f'<image href="{_data_url(picture)}" width="{width:.1f}" height="{height:.1f}"/>'
-        f"{''.join(marks + names)}</svg>"
+        f'width="{width:.0f}" height="{height:.0f}">{content}</svg>'
     )
 
 
@@ -103,38 +152,49 @@ def _marked(region: Region, scale: float, color: str) -> str:
 
 def _named(region: Region, scale: float, color: str, most: float) -> str:
     """The name on its color, above the box or inside it where there is no room."""
-    name = "".join(filter(str.isprintable, region.label))
-    width, height = _width(name), FONT + 4
+    font = FONT if most >= ROOMY else SMALL_FONT
+    name = _fitting("".join(filter(str.isprintable, region.label)), (most - 8) / font)
+    width, height = font * _width(name), font + 4
     left = max(min(region.box[0] * scale - 1, most - width - 8), 0)
     top = region.box[1] * scale
     edge = top - height if top >= height else top
     # Told how long it is, as nobody knows which font a browser takes.
     return (
         f'<rect x="{left:.1f}" y="{edge:.1f}" width="{width + 8:.1f}" height="{height}" rx="2" '
-        f'fill="{color}"/><text x="{left + 4:.1f}" y="{edge + FONT - 1:.1f}" fill="#111827" '
-        f'font-family="sans-serif" font-size="{FONT}" font-weight="600" textLength="{width:.1f}" '
+        f'fill="{color}"/><text x="{left + 4:.1f}" y="{edge + font - 1:.1f}" fill="#111827" '
+        f'font-family="sans-serif" font-size="{font}" font-weight="600" textLength="{width:.1f}" '
         f'lengthAdjust="spacingAndGlyphs">{html.escape(name)}</text>'
     )
 
 
+def _fitting(name: str, most: float) -> str:
+    """As much of the name as is at most so wide, with an ellipsis where some is left out."""
+    if _width(name) <= most:
+        return name
+    ends = range(len(name) - 1, 0, -1)
+    shorter = (name[:end].rstrip() + "…" for end in ends)
+    return next((one for one in shorter if _width(one) <= most), "…")
+
+
 def _width(name: str) -> float:
-    """About how wide a name is: letters of East Asia are as wide as high, brackets narrow."""
+    """About how wide a name is, in heights of its letters.
+
+    Letters of East Asia are as wide as high, brackets narrow.
+    """
     wide = sum(east_asian_width(one) in "WF" for one in name)
     narrow = sum(one in NARROW for one in name)
-    return FONT * (wide + 0.34 * narrow + 0.58 * (len(name) - wide - narrow))
+    return wide + 0.34 * narrow + 0.58 * (len(name) - wide - narrow)
 
 
 def _points(outline: Outline, scale: float) -> str:
     return " ".join(f"{x * scale:.1f},{y * scale:.1f}" for x, y in outline)
 
 
-def _data_url(picture: Image.Image) -> str:
-    return "data:image/jpeg;base64," + base64.b64encode(_jpeg(picture, SIDE * 3 // 2)).decode()
-
-
-def _jpeg(picture: Image.Image, side: int) -> bytes:
+def _data_url(picture: Image.Image, side: float) -> str:
+    """A JPEG of the picture, at most so many pixels on its longer side."""
+    most = min(LARGEST, round(side))
     reduced = picture.copy()
-    reduced.thumbnail((side, side))
+    reduced.thumbnail((most, most))
     content = io.BytesIO()
     reduced.save(content, "JPEG", quality=92)
-    return content.getvalue()
+    return "data:image/jpeg;base64," + base64.b64encode(content.getvalue()).decode()

@@ -1,4 +1,7 @@
-"""What models made of the candidates and sources of data sets, kept for all visitors."""
+"""What models made of the candidates and sources of data sets, kept for all visitors.
+
+Also what that amounts to, together with the answers to items that have no candidates.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,18 +12,21 @@ import numpy as np
 import streamlit as st
 from jaxtyping import Float64
 
-from pages.shared import models, session, sets
+from pages.shared import models, session, set_answers, sets
 from pages.shared.background import Job, Report
 from pages.shared.layout import escaped
 from pages.shared.memo import Memo
+from pages.shared.set_answers import Answered
 from vl_core.checkpoints import EMBEDDED_NAME
-from vl_core.datasets import Item, reading
+from vl_core.datasets import reading
+from vl_core.datasets.items import PLAIN
 from vl_core.datasets.scored import Figure, Scored
 from vl_core.datasets.scored import figures as task_figures
-from vl_core.errors import VLError
+from vl_core.errors import DatasetError, ImageError, TextError
 
 KEPT = 8  # pairs of a set and a model
 AT_MOST = 10_000  # items that are scored in one go
+ANSWERS = "answers"  # the figure of items without candidates
 STOPPED = "Stopped. What was scored so far is kept."
 
 
@@ -35,22 +41,9 @@ class Judged:
 _Known = dict[tuple[int, int], Judged]
 
 
-def can_be_scored(item: Item) -> bool:
-    """Whether there is something to choose from."""
-    return any(len(asked.options) > 1 for asked in item.asked)
-
-
 def called(model: str) -> str:
     """A model at the beginning of a sentence, as Markdown."""
     return "The embedded model" if model == EMBEDDED_NAME else escaped(model)
-
-
-def offers_choices(name: str) -> bool:
-    """Whether a set has candidates or sources, which its first item tells."""
-    try:
-        return can_be_scored(sets.item(name, 0))
-    except VLError:
-        return True  # it is damaged, and others need not be
 
 
 def is_quick(model: str) -> bool:
@@ -80,18 +73,29 @@ def score(model: str, name: str, number: int) -> dict[int, Judged]:
             found[place] = Judged(Scored.of(number, item, place, scores), reasons)
     # All at once: who is right about a part is not right about the item yet. Of what could not be
     # read at all the files may be back the next time.
-    known.update(
-        {(number, place): one for place, one in found.items() if one.scored.best is not None}
-    )
+    known.update({(number, place): one for place, one in found.items() if one.scored.top})
     return found
 
 
 def outcomes(model: str, name: str) -> dict[int, bool]:
-    """Of each item that was scored and whose truth is told, whether the model was right in all."""
+    """Of each item that was judged and whose truth is told, whether the model was right in all.
+
+    About sources it is right if it chooses the right ones and no other, at the `threshold`.
+    """
     found: dict[int, list[bool | None]] = {}
+    above = threshold(model, name)
     for one in all_scored(model, name):
-        found.setdefault(one.number, []).append(one.is_right)
+        is_right = one.is_right if above is None else one.is_exact(above)
+        found.setdefault(one.number, []).append(is_right)
+    for number, answered in set_answers.all_answered(model, name).items():
+        found.setdefault(number, []).append(answered.is_right)
     return {number: all(rights) for number, rights in sorted(found.items()) if None not in rights}
+
+
+def threshold(model: str, name: str) -> float | None:
+    """Above which a source is chosen now: the best on all that is scored; None without sources."""
+    own = (value for title, value in figures(model, name) if title.startswith("threshold"))
+    return next(own, None)
 
 
 def all_scored(model: str, name: str) -> list[Scored]:
@@ -101,12 +105,18 @@ def all_scored(model: str, name: str) -> list[Scored]:
 
 
 def figures(model: str, name: str) -> list[Figure]:
-    """The figures of the set's task over all that the model has scored of it."""
-    known = all_scored(model, name)
-    if not known:
+    """The figures of the set's task over all that the model has scored of it and answered."""
+    known, answered = all_scored(model, name), set_answers.all_answered(model, name)
+    if not known and not answered:
         return []
-    kind, key = sets.opened(name).kind, (*_key(model, name), len(known))
-    return _figures().get(key, lambda: task_figures(kind, known))
+    kind = sets.opened(name).kind
+    key = (*set_answers.key(model, name), len(known), len(answered))
+    return _figures().get(key, lambda: task_figures(kind, known) + _of_answers(answered))
+
+
+def _of_answers(answered: Mapping[int, Answered]) -> list[Figure]:
+    rights = [one.is_right for one in answered.values() if one.is_right is not None]
+    return [(ANSWERS, float(np.mean(rights)))] if rights else []
 
 
 def shares(scored: Scored) -> Float64[np.ndarray, "option"]:
@@ -127,7 +137,7 @@ def begin(model: str, name: str, count: int) -> None:
 
 
 def job(model: str, name: str) -> Job[int] | None:
-    """The last work of scoring the set; its result is how many items could not be read."""
+    """The last work of scoring the set; its result is of how many items nothing could be read."""
     return _jobs().get((model, name))
 
 
@@ -144,23 +154,25 @@ def _score_all(model: str, name: str, count: int, report: Report) -> int:
     for number in wanted:
         report(number / len(wanted), f"Scored {number:,} of {len(wanted):,} items")
         try:
-            sets.item(name, number)
-        except VLError:
+            n_unreadable += not _judge(model, name, number)
+        except (DatasetError, ImageError, TextError):
             n_unreadable += 1
-        else:
-            score(model, name, number)
     return n_unreadable
+
+
+def _judge(model: str, name: str, number: int) -> bool:
+    """Let the model score and answer all of an item; whether it could read any of what was new."""
+    found = score(model, name, number)
+    if PLAIN in sets.tasks_of(sets.item(name, number)):
+        set_answers.answer(model, name, number)
+    return not found or any(one.scored.top for one in found.values())
 
 
 def _known(model: str, name: str) -> _Known:
     """What is known of a model with the weights that are loaded now."""
     if not models.is_loaded(model):
         return {}
-    return _all_known().get(_key(model, name), dict)
-
-
-def _key(model: str, name: str) -> tuple[str, str, str]:
-    return model, models.model(model).provenance.weights_hash, name
+    return _all_known().get(set_answers.key(model, name), dict)
 
 
 @st.cache_resource(show_spinner=False)

@@ -1,12 +1,20 @@
 """Putting an example of a data set on show, for all pages."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import streamlit as st
 
 from pages.shared import model_picker, models, selection, session, sets
 from pages.shared.requests import OWN_TENSORS, Request
 from pages.shared.sets import Place
+
+
+@dataclass(frozen=True)
+class Put:
+    """What was put on show last, and what was selected before."""
+
+    wanted: Request
+    selection: dict[str, object]
 
 
 def request(name: str, place: Place) -> Request:
@@ -27,6 +35,7 @@ def put(wanted: Request) -> None:
     pinned in the part of the text that stays.
     """
     shown = session.request()
+    st.session_state["put"] = Put(wanted, dict(st.session_state.get("selection", {})))
     is_same_set = (shown.model, shown.source, shown.name) == (wanted.model, "set", wanted.name)
     if shown.model != wanted.model:
         selection.forget()
@@ -37,6 +46,19 @@ def put(wanted: Request) -> None:
     session.ask(wanted)
     # Another model may be chosen in the sidebar, which the next analysis there will ask.
     st.session_state["fill_in"] = replace(wanted, model=model_picker.chosen())
+
+
+def take_back(wanted: Request) -> bool:
+    """Undo a `put` that could not be met: sidebar and selection are again those of what is on show.
+
+    Returns whether it was one; what a visitor typed into the sidebar stays there, to be mended.
+    """
+    put: Put | None = st.session_state.get("put")
+    if put is None or put.wanted != wanted:
+        return False
+    st.session_state["selection"] = put.selection
+    st.session_state["fill_in"] = replace(session.request(), model=model_picker.chosen())
+    return True
 
 
 def _shared_text(shown: Request, wanted: Request) -> int:
@@ -56,13 +78,16 @@ def is_on_show(name: str, place: Place) -> bool:
 
 
 def said(request: Request) -> str:
-    """An example of a set within its item, for reading: "Q→A, candidate 2 of 4"."""
+    """An example of a set within its item, for reading: "Q→A, candidate 2 of 4".
+
+    Nothing where the item has no other.
+    """
     if request.question:
         return "its picture, with a question of your own"
     found = sets.asked(request.name, request.place)
     count, what = len(found.options), "source" if found.name == sets.SOURCES else "candidate"
     if count < 2:
-        return "all of it"
+        return ""
     which = f"{what} {request.place.option + 1} of {count}"
     return f"{task_name(found.name)}, {which}" if "->" in found.name else which
 

@@ -4,6 +4,7 @@ A visitor, or a link, names a set by its name alone; what path that is, the owne
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,12 +15,14 @@ from pages.shared import scene_sets, settings
 from pages.shared.memo import Memo
 from vl_core import datasets
 from vl_core.datasets import Asked, Dataset, HoldsTraces, Item, Option, vcr
+from vl_core.datasets.items import PLAIN
 from vl_core.datasets.opening import SCENES
 from vl_core.errors import DatasetError, VLError
 
 OPENED = 64  # sets: more than an owner will name
 SOURCES = "sources"  # how sets call the task whose options are not candidates
 CATEGORIES_SOUGHT = 500  # items in which categories are looked for, where the set does not list any
+TASKS_SOUGHT = 50  # ... in which it is looked for what a model can be judged by
 
 # Share done (0..1), or None where nobody can tell, and what is being done.
 Report = Callable[[float | None, str], object]
@@ -121,6 +124,25 @@ def categories(name: str) -> list[str]:
     return _results().get((name, "categories"), lambda: _categories(opened(name)))
 
 
+def tasks_of(item: Item) -> frozenset[str]:
+    """By which of its tasks a model can be judged, as sets call them.
+
+    By those with something to choose from, and by PLAIN where an answer is told that no candidates
+    are given for.
+    """
+    choices = {asked.name for asked in item.asked if len(asked.options) > 1}
+    is_answered = item.answer is not None and item.asked[0].name == PLAIN
+    return frozenset(choices | {PLAIN} if is_answered else choices)
+
+
+def tasks(name: str) -> frozenset[str]:
+    """By what a model can be judged on a set: the tasks of at most 50 items spread over it.
+
+    None of a set that keeps what its own model did.
+    """
+    return _results().get((name, "tasks"), lambda: _tasks(opened(name)))
+
+
 def _open(name: str, report: Report) -> Dataset:
     path = settings.data_sets().get(name)
     if path is not None:
@@ -155,9 +177,24 @@ def _categories(data: Dataset) -> list[str]:
         return listed.split(", ")
     if isinstance(listed, dict):
         return sorted(listed.get(data.metadata.get("split"), {}))
+    sought = _spread(data, CATEGORIES_SOUGHT)
+    return sorted({_category(data, number) for number in sought} - {""})
+
+
+def _spread(data: Dataset, most: int) -> list[int]:
+    """The numbers of so many items at most, evenly from the first to the last."""
     count = len(data)
-    sought = np.unique(np.linspace(0, count - 1, min(count, CATEGORIES_SOUGHT)).astype(int))
-    return sorted({_category(data, number) for number in sought.tolist()} - {""})
+    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(int)).tolist()
+
+
+def _tasks(data: Dataset) -> frozenset[str]:
+    if isinstance(data, HoldsTraces):
+        return frozenset()
+    found: set[str] = set()
+    for number in _spread(data, TASKS_SOUGHT):
+        with suppress(VLError, OSError):
+            found |= tasks_of(data[number])
+    return frozenset(found)
 
 
 def _category(data: Dataset, number: int) -> str:

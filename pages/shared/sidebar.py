@@ -33,13 +33,16 @@ def draw() -> None:
     sources = SOURCES | (SET if "of_set" in st.session_state else {})
     with st.sidebar:
         model_picker.draw()
-        source = st.segmented_control(
+        if session.wanted().model == OWN_TENSORS:
+            st.caption(
+                "On show are the data set's **own tensors**, of a model that is not here. "
+                "*Analyse* asks this one."
+            )
+        source = st.selectbox(
             "Picture",
             list(sources),
             format_func=sources.get,
             key="source",
-            required=True,
-            width="stretch",
             on_change=_suggest_question,
         )
         if source != "upload" and models.feature_width(_model()) is not None:
@@ -141,13 +144,14 @@ def _set() -> None:
         query_params=permalink.parameters(),
     )
     try:
-        title = f"{name}, item {place.item + 1:,}: {set_show.said(chosen)}"
-        preview = set_picture.thumbnail(name, place)
+        which = [f"{name}, item {place.item + 1:,}", set_show.said(chosen)]
+        preview = set_picture.preview(name, place)
     except VLError:  # the page says why, where it is asked for
         st.caption("This item cannot be read.")
         return
+    title = ": ".join(filter(None, which))
     if preview is not None:
-        st.image(preview, alt=title, width="stretch")
+        st.image(preview.svg, alt=title, width=preview.width)
     st.caption(escaped(title))
     _question(chosen, None, placeholder="As the set has it")
 
@@ -215,7 +219,7 @@ def _question(
         kept.tell(asked, upload)
     if is_asked:
         _note(asked, upload)
-    elif is_ready and asked.model != session.wanted().model:
+    elif is_ready and session.wanted().model not in {asked.model, OWN_TENSORS}:
         st.caption("On show is still what another model did; *Analyse* asks this one.")
     return asked
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from streamlit.testing.v1 import AppTest
 
-from pages.shared import scene_sets, session, set_scores, sets
+from pages.shared import scene_sets, session, set_answers, set_scores, sets
 from tests.pages.serving import visitor
 from vl_core.datasets import Asked, Item, Option
 from vl_core.datasets.items import PLAIN, placed
@@ -19,8 +19,8 @@ PAGE = "pages/data_sets.py"
 
 def forget_sets() -> None:
     """Let no set be open and nothing be known of any."""
-    memories = (sets._opened, sets._results, set_scores._all_known, set_scores._figures)
-    for memory in (*memories, set_scores._jobs, session._previews, session._traces):
+    known = (set_scores._all_known, set_answers._all_known, set_scores._figures, set_scores._jobs)
+    for memory in (sets._opened, sets._results, *known, session._previews, session._traces):
         memory.clear()
 
 

@@ -4,6 +4,7 @@ import base64
 import json
 from dataclasses import replace
 from itertools import count
+from types import SimpleNamespace
 from urllib.parse import parse_qsl, urlencode
 
 import numpy as np
@@ -11,7 +12,15 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from pages.shared import comparison_offers, models, pinned, requests, session, sets
+from pages.shared import (
+    comparison_cards,
+    comparison_offers,
+    models,
+    pinned,
+    requests,
+    session,
+    sets,
+)
 from pages.shared.requests import BLANK, Request, Upload
 from tests.browser import ROOT
 from tests.builders import random_picture
@@ -20,6 +29,7 @@ from tests.test_comparison import by, trace_of, with_picture
 from vl_core import head_stats
 from vl_core.comparison import attention_in_both
 from vl_core.datasets import Asked, Option
+from vl_core.example import Region
 from vl_core.matched_tokens import matched_tokens
 
 A = requests.worked_example()
@@ -416,3 +426,18 @@ def test_what_each_is_and_said_stands_on_top_with_its_own_words_marked(monkeypat
         "is the red star :blue-background[left of] it",
     ]
     assert said(app).count("The model answers: **yes** :gray[(75 %)]") == 2
+
+
+def test_the_boxes_of_a_sets_example_are_drawn_on_its_card(monkeypatch):
+    """On the picture as it was kept, which may be smaller than what boxes are counted in."""
+    monkeypatch.setattr(session, "preview", lambda _, make, **__: make())
+    example = with_picture((60, 32), 2, 3).example
+    seen = {"picture": random_picture((30, 16)), "regions": (Region("[2]", (6, 8, 30, 24)),)}
+    trace = SimpleNamespace(example=replace(example, **seen))
+
+    drawing = comparison_cards._picture(Request("embedded", "set", "some set", ""), trace)
+    scale = comparison_cards.WIDTH / 60
+    where = f'x="{6 * scale:.1f}" y="{8 * scale:.1f}" width="{24 * scale:.1f}" '
+    assert where in drawing
+    assert ">[2]</text>" in drawing
+    assert isinstance(comparison_cards._picture(A, trace), bytes)

@@ -129,7 +129,7 @@ def linked_to(**parameters):
 def scores_on(app):
     """The scores on the page, as they are written."""
     texts = [one.value for one in app.main.markdown]
-    return [text.split("**")[1] for text in texts if "share]]" in text]
+    return [text.split("**")[1] for text in texts if " :small[:gray[" in text]
 
 
 def test_an_item_shows_its_candidates_with_what_the_model_makes_of_them(model, nothing_known):
@@ -229,9 +229,9 @@ def test_what_is_right_and_wrong_is_known_of_what_was_scored(nothing_known):
     """The other items are not yet known; scoring more of them leaves fewer."""
     app = at_sets()
     choose_set(app, CHOICES)
-    app.segmented_control(key="set_outcome").set_value("right").run()
+    app.selectbox(key="set_outcome").set_value("right").run()
     assert listed(app) == [0]
-    app.segmented_control(key="set_outcome").set_value("unknown").run()
+    app.selectbox(key="set_outcome").set_value("unknown").run()
     assert listed(app) == list(range(1, 21))
 
     app.number_input(key=f"set_count_{CHOICES}").set_value(5).run()
@@ -242,7 +242,7 @@ def test_what_is_right_and_wrong_is_known_of_what_was_scored(nothing_known):
     assert listed(app) == list(range(5, COUNT))
     assert sorted(outcomes) == list(range(5))
     for outcome, is_right in (("wrong", False), ("right", True)):
-        app.segmented_control(key="set_outcome").set_value(outcome).run()
+        app.selectbox(key="set_outcome").set_value(outcome).run()
         wanted = [number for number, one in outcomes.items() if one == is_right][:20]
         assert (listed(app) if wanted else []) == wanted
 
@@ -425,7 +425,7 @@ def test_a_link_shows_the_same_again():
         app = visitor(f"set={CHOICES}&item=22&asked=2&option=4&layer=2&head=3").run()
         app.switch_page(page).run()
         assert errors(app) == []
-        assert app.sidebar.segmented_control(key="source").value == "set"
+        assert app.sidebar.selectbox(key="source").value == "set"
         assert [app.query_params[one] for one in ("item", "asked", "option", "layer", "head")] == [
             *("22", "2", "4", "2", "3")
         ]
@@ -501,14 +501,13 @@ def test_a_plain_item_shows_picture_question_and_answer():
     choose_set(app, "plain")
     assert "Answer: **left**" in said(app)
     assert scores_on(app) == []
-    assert "set_outcome" not in {one.key for one in app.segmented_control}
     app.radio(key="set_item").set_value(1).run()
     assert app.subheader[0].value == r"2 · what \*is\* \<b\>it\</b\>?"
 
     look_inside(app, 0)
     assert errors(app) == []
     assert (app.query_params["set"], app.query_params["item"]) == ("plain", "2")
-    assert "its answers mean nothing" in said(app)
+    assert "its scores and answers mean nothing" in said(app)
 
 
 def test_where_the_truth_is_not_told_nothing_is_right_or_wrong(nothing_known):
@@ -520,7 +519,7 @@ def test_where_the_truth_is_not_told_nothing_is_right_or_wrong(nothing_known):
     assert len(scores_on(app)) == 4
     assert "right]" not in said(app)
     assert "the set does not tell what is right" in said(app)
-    app.segmented_control(key="set_outcome").set_value("unknown").run()
+    app.selectbox(key="set_outcome").set_value("unknown").run()
     assert listed(app) == [0]
 
 
@@ -528,11 +527,11 @@ def test_tensors_of_its_own_are_looked_into_without_any_model(server):
     """What the set holds is on show; its own model is told right or wrong."""
     app = at_sets()
     choose_set(app, "own")
-    assert "It was right." in said(app)
-    app.segmented_control(key="set_outcome").set_value("wrong").run()
+    assert "The model said **yes**." in said(app)
+    app.selectbox(key="set_outcome").set_value("wrong").run()
     assert listed(app) == [1]
     app.radio(key="set_item").set_value(1).run()
-    assert "It was wrong." in said(app)
+    assert "The model said **no**; right is **yes**." in said(app)
     look_inside(app, 0)
 
     held = datasets.open(server / "own").trace(1).stacks["encoder"]
@@ -614,16 +613,16 @@ def test_the_effect_of_heads_on_an_answer_is_not_told_of_a_candidate():
 def test_the_set_stays_in_the_sidebar_when_something_else_is_on_show():
     """And can be gone back to; what was chosen in the gallery is kept meanwhile."""
     app = visitor("example=red-star").run()
-    assert "set" not in app.sidebar.segmented_control(key="source").options
+    assert "Data set" not in app.sidebar.selectbox(key="source").options
     app.switch_page(PAGE).run()
     choose_set(app, CHOICES)
     look_inside(app, 2)
-    assert app.sidebar.segmented_control(key="source").value == "set"
-    app.sidebar.segmented_control(key="source").set_value("gallery").run()
+    assert app.sidebar.selectbox(key="source").value == "set"
+    app.sidebar.selectbox(key="source").set_value("gallery").run()
     assert app.sidebar.selectbox(key="entry").value == "red-star"
     button(app, "Analyse").click().run()
     assert app.query_params["example"] == "red-star"
-    app.sidebar.segmented_control(key="source").set_value("set").run()
+    app.sidebar.selectbox(key="source").set_value("set").run()
     button(app, "Analyse").click().run()
     assert app.query_params["option"] == "3"
     assert errors(app) == []
@@ -660,7 +659,7 @@ def test_a_link_waits_for_a_model_that_is_not_loaded():
 
     assert len(errors(app)) == 1
     assert "someone/model is not loaded" in errors(app)[0]
-    assert app.sidebar.segmented_control(key="source").value == "set"
+    assert app.sidebar.selectbox(key="source").value == "set"
     assert app.query_params["model"] == "someone/model"
     assert "item 3: Q→A, candidate 2 of 4" in " ".join(
         one.value.replace("\\", "") for one in app.sidebar.caption

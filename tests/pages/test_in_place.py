@@ -213,7 +213,7 @@ def test_a_link_that_puts_a_picture_in_its_own_place_shows_the_picture_itself(ap
 def test_an_upload_can_be_compared_also_when_its_field_is_gone(app):
     """The file stays with the visit, for the way back."""
     app.run()
-    app.sidebar.segmented_control(key="source").set_value("upload").run()
+    app.sidebar.selectbox(key="source").set_value("upload").run()
     assert app.sidebar.selectbox(key="instead").disabled
     app.sidebar.file_uploader(key="file").upload("a.png", png(random_picture((96, 64)))).run()
     press(app, "Analyse")
@@ -221,7 +221,7 @@ def test_an_upload_can_be_compared_also_when_its_field_is_gone(app):
     assert app.query_params["instead"] == BLANK
     assert "mean nothing" in said(app)
 
-    app.sidebar.segmented_control(key="source").set_value("gallery").run()
+    app.sidebar.selectbox(key="source").set_value("gallery").run()
     assert app.query_params["instead"] == BLANK
     press(app, "Show the picture itself")
     assert not app.error

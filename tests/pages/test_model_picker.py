@@ -367,7 +367,7 @@ def test_the_chosen_model_stays_whatever_picture_is_looked_for(hub, source, monk
     monkeypatch.setattr(requests, "new_seed", lambda: SHORT)
     app = visitor().run()
     load(app, VILT)
-    app.sidebar.segmented_control(key="source").set_value(source).run()
+    app.sidebar.selectbox(key="source").set_value(source).run()
     app.switch_page("pages/heads.py").run()
 
     assert app.sidebar.selectbox(key="model").value == VILT

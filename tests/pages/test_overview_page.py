@@ -150,6 +150,19 @@ def test_generated_text_is_text_with_each_tokens_probability(page):
     assert found == list(zip(names, added, shares, strict=True))
     assert [one["said"] for one in shown["answers"]] == ["50 %", "25 %", "100 %", "<0.1 %", "75 %"]
     assert "given all that came before" in shown["note"]
+    assert shown["stopped"] == ""
+
+
+def test_an_answer_that_was_cut_off_says_so(page):
+    """In a sentence beside it, with the number of tokens that were allowed."""
+    trace = predicting("text", ("a", 0.5), (" red", 0.4))
+    cut_off = replace(trace, prediction=replace(trace.prediction, is_cut_off=True))
+
+    shown = card(page(cut_off))
+
+    assert shown["stopped"] == (
+        "The answer was stopped after 2 tokens; the model would have gone on."
+    )
 
 
 @pytest.mark.parametrize(
@@ -158,6 +171,7 @@ def test_generated_text_is_text_with_each_tokens_probability(page):
         ("answer", (("yes", 0.9),), "yes", "the model is right"),
         ("answer", (("no", 0.9),), "yes", "the model is wrong: it is “yes”"),
         ("answer", (("Yes", 0.9),), "yes", "the model is right"),
+        ("answer", (("a dog", 0.9),), "Dog.", "the model is right"),
         ("score", (("yes", 3.5),), "yes", "The right answer is known: “yes”"),
         ("text", (("Yes", 0.9), (".", 0.9)), "yes", "The right answer is known: “yes”"),
         ("similarity", (("yes", 0.3),), "yes", "The right answer is known: “yes”"),

@@ -34,7 +34,7 @@ def app(name, monkeypatch):
     forget_all()
     opened = visitor().run()
     load(opened, name)
-    opened.sidebar.segmented_control(key="source").set_value("upload").run()
+    opened.sidebar.selectbox(key="source").set_value("upload").run()
     yield opened
     forget_all()
 
@@ -136,7 +136,7 @@ def test_a_file_that_cannot_be_used_is_refused_in_one_sentence(app, content, sen
 @pytest.mark.parametrize("source", ["gallery", "scene"])
 def test_generated_pictures_come_without_regions(app, source):
     """The family's own sentence is said, and where regions can be brought."""
-    app.sidebar.segmented_control(key="source").set_value(source).run()
+    app.sidebar.selectbox(key="source").set_value(source).run()
     if source == "scene":
         next(one for one in app.sidebar.button if one.label == "Draw a new scene").click().run()
     else:

@@ -142,7 +142,7 @@ def test_the_question_survives_a_look_at_other_kinds_of_picture(app):
     """Going to Upload and back leaves a question in the field each time."""
     app.run()
     for source in ("upload", "gallery", "scene", "upload"):
-        app.sidebar.segmented_control(key="source").set_value(source).run()
+        app.sidebar.selectbox(key="source").set_value(source).run()
         assert not app.exception
         if app.sidebar.text_input:
             assert app.sidebar.text_input(key="question").value == "what color is the star?"

@@ -1,6 +1,9 @@
 """What is analysed: within the owner's budget, and told plainly where memory ends."""
 
+from contextlib import suppress
+
 import pytest
+import streamlit as st
 import torch
 
 from pages.shared import models, requests, session
@@ -75,3 +78,29 @@ def test_nothing_is_asked_of_a_model_that_is_not_loaded():
         session.trace_of(wanted)
     with pytest.raises(ModelError, match="not loaded on this server"):
         session.estimate(wanted, None)
+
+
+class Interrupted(BaseException):
+    """Streamlit's way to end a run when the visitor clicks something else."""
+
+
+@pytest.mark.parametrize(
+    ("error", "is_asked_still"),
+    [(Interrupted(), True), (RuntimeError("ours"), False), (ModelError("no"), False)],
+)
+def test_what_is_asked_is_lost_only_where_it_cannot_be_met(monkeypatch, error, is_asked_still):
+    """A run that another click ends leaves it to the next; what fails is not tried for ever."""
+    monkeypatch.setattr(st, "session_state", {})
+
+    def failing(*_):
+        raise error
+
+    monkeypatch.setattr(session, "_find", failing)
+    session.ask(SCENE)
+    with suppress(Interrupted, RuntimeError):
+        assert session.analyse_if_asked() == (SCENE, error)
+
+    assert (session.wanted() == SCENE) == is_asked_still
+    monkeypatch.setattr(session, "_find", lambda *_: None)
+    assert session.analyse_if_asked() is None
+    assert (session.request() == SCENE) == is_asked_still

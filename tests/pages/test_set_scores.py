@@ -2,6 +2,7 @@
 
 import math
 import threading
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pages.shared import models, set_scores, sets
+from pages.shared import models, set_answers, set_scores, sets
 from tests.pages.set_visits import Listed, choosing, forget_sets, plain
 from vl_core.datasets.scored import Scored
 from vl_core.errors import ModelError, TextError
@@ -35,14 +36,21 @@ class Fake:
             raise TextError("It is too long.")
         return float(len(example.text))
 
+    def answer(self, example):
+        """As Model.answer: the first word of what it is asked."""
+        self.asked.append(example.text)
+        if "unreadable" in example.text:
+            raise TextError("It is too long.")
+        return example.text.split()[0]
+
 
 @pytest.fixture
 def served(monkeypatch):
     """Lets a set in memory be scored by a model; nothing of it is known before."""
     forget_sets()
 
-    def serve(*items, model=None):
-        data, model = Listed(items), model or Fake()
+    def serve(*items, model=None, kind="table"):
+        data, model = Listed(items, kind=kind), model or Fake()
         monkeypatch.setattr(sets, "names", lambda: ["listed"])
         monkeypatch.setattr(sets, "_open", lambda *_: data)
         monkeypatch.setattr(models, "model", lambda _: model)
@@ -51,6 +59,13 @@ def served(monkeypatch):
 
     yield serve
     forget_sets()
+
+
+def sourced(text, *sources, right):
+    """A question with sources."""
+    item = choosing(text, *sources)
+    asked = replace(item.asked[0], name=sets.SOURCES, right=frozenset(right))
+    return replace(item, asked=(asked,))
 
 
 def scored(*scores):
@@ -80,7 +95,7 @@ def test_every_option_is_scored_once_for_all_visitors(served):
     assert model.asked == ["q? a", "q? bbb", "q? cc"]
     found = set_scores.judged(*NAMES, 1, 0).scored
     assert found.scores == (4, 6, 5)
-    assert (found.best, found.is_right) == (1, True)
+    assert (found.top, found.is_right) == ((1,), True)
 
 
 def test_scores_of_other_weights_under_the_same_name_are_not_mixed(served):
@@ -104,7 +119,7 @@ def test_an_option_that_cannot_be_read_has_no_score_and_a_reason(served):
     assert judged.unread == {"1": "It is too long."}
 
     for _ in range(2):
-        assert set_scores.score(*NAMES, 1)[0].scored.best is None
+        assert set_scores.score(*NAMES, 1)[0].scored.top == ()
     assert len(model.asked) == 2 + 2 * 2
 
 
@@ -118,6 +133,90 @@ def test_a_model_is_right_about_an_item_if_it_is_in_all_that_is_asked(served):
         set_scores.score(*NAMES, item)
 
     assert set_scores.outcomes(*NAMES) == {0: True, 1: False, 2: False}
+
+
+def test_an_answer_is_asked_for_once_and_compared_word_for_word(served):
+    """With the set's; an item of which the set tells no answer is not right and not wrong."""
+    model = served(
+        plain("The. left", answer="the"), plain("red one", answer="blue"), plain("green one")
+    )
+    for number in (0, 1, 2, 0):
+        set_answers.answer(*NAMES, number)
+
+    assert len(model.asked) == 3
+    assert set_answers.answered(*NAMES, 1).said == "red"
+    assert set_scores.outcomes(*NAMES) == {0: True, 1: False}
+    assert set_scores.figures(*NAMES) == [(set_scores.ANSWERS, 0.5)]
+
+
+def test_answers_of_other_weights_are_not_mixed(served):
+    """Nor is anything known of a model that is not loaded."""
+    served(plain("a", answer="a"))
+    set_answers.answer(*NAMES, 0)
+    served(plain("a", answer="a"), model=Fake("another hash"))
+
+    assert set_answers.answered(*NAMES, 0) is None
+
+
+def test_scoring_a_set_asks_for_answers_where_there_are_no_candidates(served):
+    """Only of items whose answer is told; what gives neither score nor answer is counted."""
+    model = served(
+        choosing("q?", "bb", "a"),
+        plain("red", answer="red"),
+        plain("not told"),
+        plain("unreadable", answer="red"),
+        choosing("q?", "unreadable", "unreadable "),
+        choosing("z?", "a", "unreadable"),
+        None,
+    )
+    assert sets.tasks("listed") == {"candidates", "question"}
+
+    set_scores.begin(*NAMES, 7)
+    job = set_scores.job(*NAMES)
+    job.thread.join(PATIENCE)
+
+    assert (job.result, job.problem) == (3, None)
+    assert "not told" not in model.asked
+    assert set_scores.outcomes(*NAMES) == {0: True, 1: True, 5: True}
+    assert set_scores.figures(*NAMES) == [("candidates", 1.0), (set_scores.ANSWERS, 1.0)]
+
+
+def test_what_a_model_is_judged_by_is_found_anywhere_in_a_set(served):
+    """Not by the first item alone, which may be another one or damaged."""
+    items = [plain("p")] * 7
+    served(None, *items, choosing("q?", "a", "b"))
+    assert sets.tasks("listed") == {"candidates"}
+
+    forget_sets()
+    served(choosing("q?", "a"), *items)
+    assert sets.tasks("listed") == set()
+
+    forget_sets()
+    served(*items, plain("p", answer="a"))
+    assert sets.tasks("listed") == {"question"}
+
+
+def test_the_right_sources_are_those_chosen_and_no_other(served):
+    """At the threshold on show; not the highest alone, which costs no F1."""
+    data = [
+        sourced("a", "22", "55555", right={1}),
+        sourced("b", "4444", "55555", "1", right={0, 1}),
+        sourced("c", "4444", "55555", right={1}),
+        sourced("d", "55555", "4444", right={1}),
+    ]
+    served(*data, kind="WebQA")
+    for number in range(4):
+        set_scores.score(*NAMES, number)
+
+    known = set_scores.all_scored(*NAMES)
+    threshold = set_scores.threshold(*NAMES)
+    wanted = {
+        one.number: {p for p, score in enumerate(one.scores) if score > threshold} == set(one.right)
+        for one in known
+    }
+    assert set_scores.outcomes(*NAMES) == wanted
+    assert set(wanted.values()) == {True, False}
+    assert wanted != {one.number: one.is_right for one in known}
 
 
 def test_a_whole_set_is_scored_in_the_background_up_to_a_number(served):

@@ -15,7 +15,7 @@ APP = str(Path(__file__).parents[2] / "streamlit_app.py")
 def app():
     """The app, ready for an upload."""
     app = AppTest.from_file(APP, default_timeout=180).run()
-    app.sidebar.segmented_control(key="source").set_value("upload").run()
+    app.sidebar.selectbox(key="source").set_value("upload").run()
     return app
 
 

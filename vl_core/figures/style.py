@@ -1,6 +1,6 @@
-"""Colours and layout of every figure, in one place.
+"""Colors and layout of every figure, in one place.
 
-Colours keep one meaning everywhere: teal for words, purple for those of the model's own answer,
+Colors keep one meaning everywhere: teal for words, purple for those of the model's own answer,
 orange for the image.
 """
 

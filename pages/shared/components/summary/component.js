@@ -52,7 +52,7 @@ export default function ({ data, parentElement: root }) {
   if (data.picture && image.src !== data.picture) image.src = data.picture;
   image.alt = data.alt;
   drawGrid(find("svg"), data);
-  for (const name of ["instead", "doubt", "whole", "truth", "read", "title"]) {
+  for (const name of ["instead", "doubt", "whole", "stopped", "truth", "read", "title"]) {
     find(`.${name}`).textContent = data[name];
   }
   find("figcaption").textContent = data.caption;

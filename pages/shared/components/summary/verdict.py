@@ -50,9 +50,19 @@ def verdict(trace: Trace) -> dict[str, Any]:
         "inLine": prediction.kind == "text",
         "whole": generated(prediction) if prediction.kind == "text" else "",
         "answers": _words(trace) if prediction.kind == "text" else _answers(prediction),
+        "stopped": _stopped(prediction),
         "note": _note(prediction),
         "truth": _truth(trace),
     }
+
+
+def _stopped(prediction: Prediction) -> str:
+    """What is to be said where the answer is not the whole of it."""
+    if not prediction.is_cut_off:
+        return ""
+    return (
+        f"The answer was stopped after {len(prediction.top)} tokens; the model would have gone on."
+    )
 
 
 def _words(trace: Trace) -> list[dict[str, Any]]:
