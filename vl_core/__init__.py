@@ -15,6 +15,7 @@ example, pictures   what a model is asked, and reading pictures safely
 detections          a detector's regions, for models that read these and no pixels
 trace               what one run left: streams of tokens, stacks of attention; files
 arrays, errors      the shapes, named once; what a user can get wrong
+answers             whether two answers say the same
 frozen              making what is shared read-only
 shortage            memory that ran out, told from other failures
 checkpoints         from a model's name to a folder, and what loading it will cost
@@ -32,6 +33,7 @@ token_attention     what chosen tokens look at, and what looks at them, by layer
 attention_matrix    a whole matrix in few enough cells; attention_tables: the same to take away
 comparison          two examples, head by head and word by word; comparison_tables: to take away
 matched_tokens      which token of one example is which of another
+row_slices          long work on rows, some at a time
 coverage            which part of a picture a model's patches cover
 figures             arrays -> Plotly figures
 store               traces on disk, keyed by content
@@ -40,6 +42,7 @@ notebook            the linked view in Jupyter, and as a file that needs no serv
 wire                attention, or the queries and keys behind it, as bytes for the browser
 findings            what was measured of the embedded model: accuracy, and what each head is worth
 datasets            scenes of our own and other sources of examples
+command             python -m vl_core
 """
 
 from typing import TYPE_CHECKING, Any

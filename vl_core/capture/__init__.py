@@ -4,11 +4,11 @@ interface: the attention function that models are switched to. adapters: how mod
 come to it; legacy, torch_attention: what these compute by themselves; heads: what both need.
 recorder: who is listening. evaluation: one call of it, live. masks: what its mask means; rules:
 what stands in for one too large to be formed. tapping: modules that can only be overheard. keeping:
-the form that is stored. places, stacks: from evaluations to the stacks of a trace. states: hidden
-states. budget: how much is kept. fidelity, reconstruction: is what was captured the truth? It is
-held against the tap; scores, repeating: how that is exact in half precision. finite: where numbers
-end. edits: the one room that does change what attention does, for interventions, and asks for its
-gradients.
+the form that is stored; rounding: what it may lose. places, stacks: from evaluations to the stacks
+of a trace. states: hidden states. budget: how much is kept. fidelity, reconstruction: is what was
+captured the truth? It is held against the tap; scores, repeating: how that is exact in half
+precision. finite: where numbers end. edits: the one room that does change what attention does, for
+interventions, and asks for its gradients.
 """
 
 from vl_core.capture.adapters import attach
