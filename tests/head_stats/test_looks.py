@@ -17,6 +17,7 @@ COUNT = 4
 def plain_weights(stack, layer, head, with_specials):
     """Query x key, entry by entry: without what is left out, each row divided by the rest."""
     heads = range(stack.n_heads) if head is None else [head]
+    matrices = [np.asarray(stack.weights[layer, one]) for one in heads]
     found = np.zeros((len(stack.queries), len(stack.keys)))
 
     def is_out(tokens, position):
@@ -24,7 +25,7 @@ def plain_weights(stack, layer, head, with_specials):
 
     for query, key in product(range(len(stack.queries)), range(len(stack.keys))):
         if not is_out(stack.queries, query) and not is_out(stack.keys, key):
-            weights = [float(stack.weights[layer, one][query, key]) for one in heads]
+            weights = [float(matrix[query, key]) for matrix in matrices]
             found[query, key] = sum(weights) / len(weights)
     left = [sum(row) for row in found]
     return np.array([row / (total or 1) for row, total in zip(found, left, strict=True)])
