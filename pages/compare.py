@@ -2,18 +2,16 @@
 
 import streamlit as st
 
-from pages.shared import (
+from pages.shared import frame, selection, session
+from pages.shared.comparing import (
     comparison_attention,
     comparison_cards,
     comparison_heads,
     comparison_offers,
     comparison_pair,
-    frame,
     pinned,
-    selection,
-    session,
 )
-from pages.shared.comparison_pair import Pair
+from pages.shared.comparing.comparison_pair import Pair
 from pages.shared.layout import CAUTION, escaped, heading, how_to_read
 from pages.shared.requests import Request
 from vl_core.comparison import caution

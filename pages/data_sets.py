@@ -3,7 +3,8 @@
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.shared import browsing, frame, session, set_figures, set_item, set_list, sets
+from pages.shared import frame, session
+from pages.shared.data_sets import browsing, set_figures, set_item, set_list, sets
 from pages.shared.layout import escaped, heading, how_to_read
 from vl_core.datasets import Dataset
 from vl_core.errors import VLError

@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from pages.shared import about_trace, frame, permalink, pin_bar, requests, session, tour_box
+from pages.shared import about_trace, frame, permalink, requests, session, tour_box
+from pages.shared.comparing import pin_bar
 from pages.shared.components.summary import summary
 from pages.shared.layout import escaped, heading
 from vl_core.checkpoints import EMBEDDED_NAME

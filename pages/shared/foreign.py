@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from pages.shared import browsing, model_picker, session, sets
+from pages.shared import model_picker, session
+from pages.shared.data_sets import browsing, sets
 from vl_core.checkpoints import EMBEDDED_NAME
 
 NOTE = (

@@ -9,18 +9,8 @@ import logging
 
 import streamlit as st
 
-from pages.shared import (
-    browsing,
-    foreign,
-    in_place,
-    models,
-    permalink,
-    session,
-    set_bar,
-    set_steps,
-    sidebar,
-    tour_box,
-)
+from pages.shared import foreign, in_place, models, permalink, session, sidebar, tour_box
+from pages.shared.data_sets import browsing, set_bar, set_steps
 from pages.shared.layout import escaped
 from vl_core.errors import VLError
 

@@ -12,9 +12,11 @@ from urllib.parse import parse_qsl, urlencode
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from pages.shared import browsing, models, pinned, requests, selection, session, settings, tour
+from pages.shared import models, requests, selection, session, settings, tour
+from pages.shared.comparing import pinned
+from pages.shared.data_sets import browsing
+from pages.shared.data_sets.sets import Place
 from pages.shared.requests import Request
-from pages.shared.sets import Place
 from vl_core.checkpoints import EMBEDDED_NAME
 from vl_core.errors import DatasetError, ModelError, VLError
 

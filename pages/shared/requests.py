@@ -7,8 +7,8 @@ from typing import Literal
 
 from PIL import Image
 
-from pages.shared import sets
-from pages.shared.sets import FIRST, Place
+from pages.shared.data_sets import sets
+from pages.shared.data_sets.sets import FIRST, Place
 from vl_core.checkpoints import EMBEDDED_NAME
 from vl_core.datasets import HoldsTraces, gallery, scenes
 from vl_core.detections import Detections

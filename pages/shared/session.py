@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import streamlit as st
 
-from pages.shared import models, requests, sets, settings
+from pages.shared import models, requests, settings
+from pages.shared.data_sets import sets
 from pages.shared.memo import Memo
 from pages.shared.requests import Request, Upload
 from vl_core import findings, store

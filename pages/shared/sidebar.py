@@ -4,19 +4,8 @@ from dataclasses import replace
 
 import streamlit as st
 
-from pages.shared import (
-    browsing,
-    files,
-    kept,
-    model_picker,
-    models,
-    permalink,
-    requests,
-    selection,
-    session,
-    set_picture,
-    set_show,
-)
+from pages.shared import files, kept, model_picker, models, permalink, requests, selection, session
+from pages.shared.data_sets import browsing, set_picture, set_show
 from pages.shared.layout import escaped
 from pages.shared.requests import OWN_TENSORS, Request, Upload
 from vl_core.datasets import gallery

@@ -6,7 +6,8 @@ from typing import Any
 
 from streamlit.testing.v1 import AppTest
 
-from pages.shared import scene_sets, session, set_answers, set_scores, sets
+from pages.shared import session
+from pages.shared.data_sets import scene_sets, set_answers, set_scores, sets
 from tests.pages.serving import visitor
 from vl_core.datasets import Asked, Item, Option
 from vl_core.datasets.items import PLAIN, placed

@@ -12,15 +12,9 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from pages.shared import (
-    comparison_cards,
-    comparison_offers,
-    models,
-    pinned,
-    requests,
-    session,
-    sets,
-)
+from pages.shared import models, requests, session
+from pages.shared.comparing import comparison_cards, comparison_offers, pinned
+from pages.shared.data_sets import sets
 from pages.shared.requests import BLANK, Request, Upload
 from tests.browser import ROOT
 from tests.builders import random_picture

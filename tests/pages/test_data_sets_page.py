@@ -7,11 +7,12 @@ import pytest
 from PIL import Image
 
 import vl_core
-from pages.shared import models, requests, scene_sets, selection, session, set_scores, sets
+from pages.shared import models, requests, selection, session
+from pages.shared.data_sets import scene_sets, set_scores, sets
+from pages.shared.data_sets.set_search import searched_text
+from pages.shared.data_sets.sets import Place
 from pages.shared.requests import OWN_TENSORS, Request
 from pages.shared.said import score
-from pages.shared.set_search import searched_text
-from pages.shared.sets import Place
 from tests.datasets import vcr_sample
 from tests.packed import head_map_of
 from tests.pages.sent import messages

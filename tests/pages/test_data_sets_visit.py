@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from pages.shared import scene_sets
+from pages.shared.data_sets import scene_sets
 from tests import visit
 from tests.browser import complaints, served, settled, visitor
 
@@ -115,7 +115,7 @@ def test_candidates_are_seen_with_their_picture_and_so_is_the_way_on(browser, ur
         assert bottom(options[3]) <= 900
 
         page.locator(".st-key-option_2").get_by_role("button", name="Look inside").click()
-        expect(page.locator(".st-key-set_views")).to_be_visible()
+        expect(page.locator(".st-key-set_views a")).to_have_count(4)
         settled(page)
         [links] = rows(page.locator(".st-key-set_views a"))
         assert len(links) == 4

@@ -6,7 +6,8 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1.element_tree import Grid
 
-from pages.shared import models, scene_sets, set_options, set_scores, sets
+from pages.shared import models
+from pages.shared.data_sets import scene_sets, set_options, set_scores, sets
 from tests.pages.set_visits import (
     CHOICES,
     SOURCES,

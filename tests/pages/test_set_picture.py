@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pages.shared import session, set_picture, sets
+from pages.shared import session
+from pages.shared.data_sets import set_picture, sets
+from pages.shared.data_sets.set_picture import BESIDE, COLORS, HIGHEST, LOWER, WIDEST, boxed
+from pages.shared.data_sets.sets import FIRST
 from pages.shared.memo import Memo
-from pages.shared.set_picture import BESIDE, COLORS, HIGHEST, LOWER, WIDEST, boxed
-from pages.shared.sets import FIRST
 from tests.builders import random_picture
 from vl_core.datasets import Option
 from vl_core.example import Example, Region

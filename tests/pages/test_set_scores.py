@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pages.shared import models, set_answers, set_scores, sets
+from pages.shared import models
+from pages.shared.data_sets import set_answers, set_scores, sets
 from tests.pages.set_visits import Listed, choosing, forget_sets, plain
 from vl_core.datasets.scored import Scored
 from vl_core.errors import ModelError, TextError

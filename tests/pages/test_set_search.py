@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 import streamlit as st
 
-from pages.shared import set_search, sets
-from pages.shared.browsing import Browsed, Filter
+from pages.shared.data_sets import set_search, sets
+from pages.shared.data_sets.browsing import Browsed, Filter
 from tests.pages.set_visits import Listed, choosing, plain
 
 PATIENCE = 20  # seconds: only a search that hangs takes them

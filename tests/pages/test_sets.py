@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 import vl_core
-from pages.shared import scene_sets, sets
-from pages.shared.sets import Place
+from pages.shared.data_sets import scene_sets, sets
+from pages.shared.data_sets.sets import Place
 from tests.pages.set_visits import CHOICES, SOURCES, Listed, choosing, forget_sets, plain
 from vl_core.datasets.scenes import UNSEEN_SEEDS, choice_items
 from vl_core.datasets.scenes.vcr_files import write_vcr

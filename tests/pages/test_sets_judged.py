@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pages.shared import foreign, models, scene_sets, session, set_answers, set_scores, sets
+from pages.shared import foreign, models, session
+from pages.shared.data_sets import scene_sets, set_answers, set_scores, sets
 from pages.shared.requests import Request
 from tests.pages.serving import visitor
 from tests.pages.set_visits import (

@@ -9,8 +9,9 @@ from typing import Any
 
 import streamlit as st
 
-from pages.shared import requests, session, sets
-from pages.shared.sets import Place
+from pages.shared import requests, session
+from pages.shared.data_sets import sets
+from pages.shared.data_sets.sets import Place
 
 OUTCOMES = ("any", "right", "wrong", "unknown")
 PAGE = "pages/data_sets.py"

@@ -5,7 +5,9 @@ from dataclasses import dataclass, replace
 
 import streamlit as st
 
-from pages.shared import models, pinned, requests, session, set_show, sets
+from pages.shared import models, requests, session
+from pages.shared.comparing import pinned
+from pages.shared.data_sets import set_show, sets
 from pages.shared.layout import escaped
 from pages.shared.requests import BLANK, OWN_TENSORS, Request
 from vl_core.datasets.gallery import GALLERY

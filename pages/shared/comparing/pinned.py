@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from pages.shared import selection, session, set_show
+from pages.shared import selection, session
+from pages.shared.data_sets import set_show
 from pages.shared.requests import Request, Upload
 from vl_core.trace import Trace
 

@@ -3,21 +3,13 @@
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.shared import (
-    browsing,
-    permalink,
-    pin_bar,
-    session,
-    set_options,
-    set_picture,
-    set_show,
-    set_verdict,
-    sets,
-)
-from pages.shared.browsing import Browsed
+from pages.shared import permalink, session
+from pages.shared.comparing import pin_bar
+from pages.shared.data_sets import browsing, set_options, set_picture, set_show, set_verdict, sets
+from pages.shared.data_sets.browsing import Browsed
+from pages.shared.data_sets.set_picture import Drawn
+from pages.shared.data_sets.sets import SOURCES, Place
 from pages.shared.layout import escaped
-from pages.shared.set_picture import Drawn
-from pages.shared.sets import SOURCES, Place
 from vl_core.datasets import Item
 from vl_core.errors import VLError
 

@@ -7,7 +7,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from pages.shared import pinned, session
+from pages.shared import session
+from pages.shared.comparing import pinned
 from pages.shared.layout import said_about
 from pages.shared.requests import Request
 from vl_core.comparison import check_comparable

@@ -6,11 +6,13 @@ from itertools import groupby, pairwise
 import numpy as np
 import streamlit as st
 
-from pages.shared import files, pinned, said, session, set_show, sets
-from pages.shared.comparison_pair import LETTERS, Pair
+from pages.shared import files, said, session
+from pages.shared.comparing import pinned
+from pages.shared.comparing.comparison_pair import LETTERS, Pair
+from pages.shared.data_sets import set_show, sets
+from pages.shared.data_sets.set_picture import boxed
 from pages.shared.layout import escaped, picture_called
 from pages.shared.requests import Request
-from pages.shared.set_picture import boxed
 from vl_core.matched_tokens import matched_tokens
 from vl_core.trace import TokenTable, Trace
 

@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import streamlit as st
 
-from pages.shared import browsing, model_picker, set_outcomes, set_scores, set_search, sets
-from pages.shared.browsing import LISTED, Browsed, Filter
+from pages.shared import model_picker
+from pages.shared.data_sets import browsing, set_outcomes, set_scores, set_search, sets
+from pages.shared.data_sets.browsing import LISTED, Browsed, Filter
+from pages.shared.data_sets.set_search import Search
 from pages.shared.layout import escaped
 from pages.shared.progress import POLL
-from pages.shared.set_search import Search
 from vl_core.errors import VLError
 
 LONGEST, LONGEST_CATEGORY = 110, 24  # characters in the list

@@ -5,11 +5,13 @@ import math
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.shared import model_picker, pin_bar, said, set_asking, set_picture, set_scores, set_show
-from pages.shared.browsing import Browsed
+from pages.shared import model_picker, said
+from pages.shared.comparing import pin_bar
+from pages.shared.data_sets import set_asking, set_picture, set_scores, set_show
+from pages.shared.data_sets.browsing import Browsed
+from pages.shared.data_sets.set_scores import Judged
+from pages.shared.data_sets.sets import SOURCES, Place
 from pages.shared.layout import escaped, percent
-from pages.shared.set_scores import Judged
-from pages.shared.sets import SOURCES, Place
 from vl_core.datasets import Asked
 from vl_core.errors import VLError
 

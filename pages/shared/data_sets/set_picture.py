@@ -9,8 +9,9 @@ from unicodedata import east_asian_width
 
 from PIL import Image
 
-from pages.shared import session, sets
-from pages.shared.sets import Place
+from pages.shared import session
+from pages.shared.data_sets import sets
+from pages.shared.data_sets.sets import Place
 from vl_core.example import Outline, Region
 
 LARGEST = 960  # pixels of a side of what is sent: twice what is shown, sharp on dense screens

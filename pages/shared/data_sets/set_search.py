@@ -6,9 +6,9 @@ from contextlib import nullcontext
 
 import streamlit as st
 
-from pages.shared import sets
 from pages.shared.background import Job, Report
-from pages.shared.browsing import Browsed
+from pages.shared.data_sets import sets
+from pages.shared.data_sets.browsing import Browsed
 from vl_core.datasets import Dataset, Item
 from vl_core.errors import VLError
 

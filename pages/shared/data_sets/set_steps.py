@@ -10,9 +10,10 @@ from itertools import islice
 
 import streamlit as st
 
-from pages.shared import session, set_show, sets
+from pages.shared import session
+from pages.shared.data_sets import set_show, sets
+from pages.shared.data_sets.sets import Place
 from pages.shared.requests import Request
-from pages.shared.sets import Place
 from vl_core.errors import BudgetError, ModelError, VLError
 
 MOST = 20  # items that are tried in one step

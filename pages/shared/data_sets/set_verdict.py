@@ -2,11 +2,12 @@
 
 import streamlit as st
 
-from pages.shared import model_picker, set_answers, set_asking, set_scores, sets
+from pages.shared import model_picker
+from pages.shared.data_sets import set_answers, set_asking, set_scores, sets
+from pages.shared.data_sets.set_answers import Answered
+from pages.shared.data_sets.set_outcomes import WORD_FOR_WORD
 from pages.shared.layout import escaped
 from pages.shared.said import NOTHING
-from pages.shared.set_answers import Answered
-from pages.shared.set_outcomes import WORD_FOR_WORD
 from vl_core.datasets import Item
 from vl_core.datasets.items import PLAIN
 from vl_core.errors import VLError

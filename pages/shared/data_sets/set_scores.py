@@ -12,11 +12,12 @@ import numpy as np
 import streamlit as st
 from jaxtyping import Float64
 
-from pages.shared import models, session, set_answers, sets
+from pages.shared import models, session
 from pages.shared.background import Job, Report
+from pages.shared.data_sets import set_answers, sets
+from pages.shared.data_sets.set_answers import Answered
 from pages.shared.layout import escaped
 from pages.shared.memo import Memo
-from pages.shared.set_answers import Answered
 from vl_core.checkpoints import EMBEDDED_NAME
 from vl_core.datasets import reading
 from vl_core.datasets.items import PLAIN

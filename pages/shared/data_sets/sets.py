@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from pages.shared import scene_sets, settings
+from pages.shared import settings
+from pages.shared.data_sets import scene_sets
 from pages.shared.memo import Memo
 from vl_core import datasets
 from vl_core.datasets import Asked, Dataset, HoldsTraces, Item, Option, vcr

@@ -4,9 +4,10 @@ from dataclasses import dataclass, replace
 
 import streamlit as st
 
-from pages.shared import model_picker, models, selection, session, sets
+from pages.shared import model_picker, models, selection, session
+from pages.shared.data_sets import sets
+from pages.shared.data_sets.sets import Place
 from pages.shared.requests import OWN_TENSORS, Request
-from pages.shared.sets import Place
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,11 @@
 
 import streamlit as st
 
-from pages.shared import permalink, pinned, session, set_show
+from pages.shared import permalink, session
+from pages.shared.comparing import pinned
+from pages.shared.data_sets import set_show
+from pages.shared.data_sets.sets import Place
 from pages.shared.layout import escaped
-from pages.shared.sets import Place
 
 PIN = ":material/keep:"
 

@@ -5,7 +5,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.shared import selection
-from pages.shared.comparison_pair import LETTERS, Pair
+from pages.shared.comparing.comparison_pair import LETTERS, Pair
 from pages.shared.components.head_map import HeadPicture, Hints, Labels, head_map
 from pages.shared.head_list import number_format
 from pages.shared.layout import downloads, escaped

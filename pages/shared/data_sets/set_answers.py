@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from pages.shared import models, session, sets
+from pages.shared import models, session
+from pages.shared.data_sets import sets
 from pages.shared.memo import Memo
 from vl_core.answers import is_same
 

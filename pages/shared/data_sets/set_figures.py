@@ -5,12 +5,13 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from pages.shared import foreign, model_picker, models, set_answers, set_scores, sets
-from pages.shared.browsing import Browsed
+from pages.shared import foreign, model_picker, models
+from pages.shared.data_sets import set_answers, set_scores, sets
+from pages.shared.data_sets.browsing import Browsed
+from pages.shared.data_sets.set_scores import ANSWERS
 from pages.shared.layout import escaped, percent
 from pages.shared.progress import progress
 from pages.shared.said import score
-from pages.shared.set_scores import ANSWERS
 from vl_core.datasets.scored import Figure, Scored, n_left_out
 
 SUGGESTED = 100  # items

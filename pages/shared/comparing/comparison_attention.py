@@ -8,7 +8,7 @@ import streamlit as st
 
 from pages.shared import selection
 from pages.shared.attention_files import offers_position, place
-from pages.shared.comparison_pair import LETTERS, Pair
+from pages.shared.comparing.comparison_pair import LETTERS, Pair
 from pages.shared.drawn_patches import drawn_patches
 from pages.shared.layout import downloads, escaped, percent
 from pages.shared.selection import Selection

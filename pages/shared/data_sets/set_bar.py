@@ -5,21 +5,12 @@ from dataclasses import replace
 
 import streamlit as st
 
-from pages.shared import (
-    browsing,
-    model_picker,
-    permalink,
-    session,
-    set_list,
-    set_outcomes,
-    set_show,
-    set_steps,
-    sets,
-)
-from pages.shared.browsing import Browsed, Filter
+from pages.shared import model_picker, permalink, session
+from pages.shared.data_sets import browsing, set_list, set_outcomes, set_show, set_steps, sets
+from pages.shared.data_sets.browsing import Browsed, Filter
+from pages.shared.data_sets.sets import Place
 from pages.shared.layout import escaped
 from pages.shared.requests import Request
-from pages.shared.sets import Place
 from vl_core.datasets import Item
 from vl_core.errors import VLError
 

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pages.shared import set_scores, sets
+from pages.shared.data_sets import set_scores, sets
+from pages.shared.data_sets.sets import SOURCES
 from pages.shared.said import score
-from pages.shared.sets import SOURCES
 from vl_core.datasets.items import PLAIN
 
 UNKNOWN = "Not yet known"

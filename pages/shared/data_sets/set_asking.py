@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from pages.shared import models, set_scores
+from pages.shared import models
+from pages.shared.data_sets import set_scores
 from pages.shared.layout import escaped
 from pages.shared.progress import POLL
 from vl_core.checkpoints import EMBEDDED_NAME
