@@ -8,8 +8,9 @@ BIN := $(VENV)/bin
 run: $(VENV)/app-installed
 	$(BIN)/streamlit run streamlit_app.py
 
+# Two processes of one thread each: half the time of one with two, which wait for each other.
 test: $(VENV)/tests-installed
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 check: $(VENV)/tests-installed
 	$(BIN)/ruff check .

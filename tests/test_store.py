@@ -278,7 +278,7 @@ def test_another_model_is_another_key(change):
         {"regions": (replace(REGION, span=None),)},
         {"answer": "yes"},
     ],
-    ids=str,
+    ids=["no image", "other pixels", "other size", "text", "no regions", "box", "span", "answer"],
 )
 def test_another_example_is_another_key(change):
     """Pixels, text, regions, answer: all of it is in the trace."""
