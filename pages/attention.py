@@ -5,12 +5,20 @@ from typing import Any
 import streamlit as st
 
 from pages.shared import attention_matrices, frame, neutral_prompt, selection, session, sinks
-from pages.shared.attention_files import asking_positions, offers_position, place, take_away
+from pages.shared.attention_files import (
+    asking_positions,
+    matrix_position,
+    offers_position,
+    place,
+    take_away,
+)
 from pages.shared.components.linked_view import is_whole, linked_view
 from pages.shared.kept_layers import KeptLayers
 from pages.shared.layout import escaped, heading, how_to_read
 from pages.shared.selection import Selection
 from pages.shared.stack_names import all_called
+from vl_core.trace import Stack
+from vl_core.trace.nouns import PATCH, QUERY_TOKEN, REGION, image_noun
 
 frame.guard()
 
@@ -29,8 +37,15 @@ adds up to 100 %, each **column** a token that is looked at (a *key*).
   scale of their own, so compare numbers and not colors between them; neither scale ends below 1/20
   of the other, so that next to nothing stays dark. *Shared* puts every token of the layer and head
   on one scale. Special tokens can exceed it, which the bar marks with ≥.
-- **Patches** are the rectangles that the model really sees; *smooth* only blurs between them.
 """
+NAMES = {
+    PATCH: "- **Patches** are the rectangles that the model really sees, named by row and column; "
+    "*smooth* only blurs between them.\n",
+    REGION: "- **Regions** are the boxes of a detector, numbered as in its file: the model reads "
+    "what the detector found in them, and no pixels.\n",
+    QUERY_TOKEN: "- **Query tokens** are learned: each gathers something of the picture for the "
+    "words to read, and has no place in it.\n",
+}
 PRECISION = {
     True: """\
 - The browser holds each weight to within 0.002 % of its row's largest one; the downloads are exact.
@@ -67,6 +82,13 @@ def choose_stack(names: dict[str, str], now: str) -> None:
     )
 
 
+def names_of_image(stack: Stack) -> str:
+    """What the tokens of the picture are, on either side of a stack."""
+    sides = (stack.queries, stack.keys)
+    nouns = dict.fromkeys(image_noun(tokens) for tokens in sides if tokens.is_image.any())
+    return "".join(NAMES[noun] for noun in nouns)
+
+
 def draw(layers: KeptLayers, chosen: Selection) -> None:
     """The linked view, what can be taken away of it, and the matrices behind it."""
     if sentence := layers.said(chosen):
@@ -76,6 +98,7 @@ def draw(layers: KeptLayers, chosen: Selection) -> None:
     layer = None if chosen.all_layers and is_whole(whole) else chosen.layer
     has_positions = offers_position(whole)
     attention_matrices.say_what_cannot_be(whole)
+    attention_matrices.say_what_has_no_place(layers.whole, whole)
     shown = sinks.choice(trace, whole)
     stack = shown.stack
 
@@ -90,19 +113,20 @@ def draw(layers: KeptLayers, chosen: Selection) -> None:
     rows = asking_positions(whole, chosen)
     sinks.of_rows(shown, layer, chosen.head, rows, chosen.direction)
     take_away(trace.example, stack, chosen, layer)
-    how_to_read(HOW_TO_READ + PRECISION[is_whole(stack)] + POSITIONS * has_positions)
+    how_to_read(
+        HOW_TO_READ + names_of_image(whole) + PRECISION[is_whole(stack)] + POSITIONS * has_positions
+    )
     where = place(stack, layer, chosen.head)
-    if whole.keys.is_image.any():
-        own = None if layer is None else layers.places[layer]
-        neutral_prompt.draw(layers.whole, layers.stack, own, chosen.head, where)
+    own = None if layer is None else layers.places[layer]
+    neutral_prompt.draw(layers.whole, layers.stack, own, chosen.head, where, chosen.picture_view)
     st.subheader("All tokens at once", anchor=False)
-    attention_matrices.draw(stack, layer, chosen.head, where)
+    attention_matrices.draw(stack, layer, chosen.head, where, matrix_position(whole, chosen))
 
 
 heading(
     "Where does each word look?",
-    "Point at a word or a patch to see what it looks at; click to pin it, drag or Shift-click to "
-    "average several. Patches are named by row and column.",
+    "Point at a word or at the picture to see what it looks at; click to pin it, drag or "
+    "Shift-click to average several.",
 )
 trace = session.trace()
 chosen = selection.current()

@@ -29,9 +29,12 @@ HOW_TO_READ = """
 - **Words of both**: a word of A is a word of B if both texts have it in the same order (a longest
   common subsequence of the two). What the model answers is matched by itself, and so are special
   tokens.
-- **Attention**: the row of a word, or the mean of several rows, in A and in B on one color scale.
+- **Looks at**: the row of a word, or the mean of several rows, in A and in B on one color scale.
   Each row adds up to 100 % over *all* tokens; what falls on tokens that the other example has not
   is listed beside it. The difference is in percentage points of all attention.
+- **Is looked at by**: the column of a word, or the mean of several columns: which share of its own
+  attention each token gives to it. These shares come from different rows and do not add up to
+  100 %; the table has their means.
 - **Pictures** are laid over each other only where they have one size and are cut into the same
   patches.
 """
@@ -65,8 +68,7 @@ def compare(one: Request) -> None:
         pair = comparison_pair.pair(one)
         chosen = selection.current()
         problem = pair.why_not_by_heads(chosen.stack)
-        words = () if problem else pair.chosen_words(chosen.stack, chosen.tokens)[:, 0].tolist()
-        comparison_cards.draw(pair, tuple(words))
+        comparison_cards.draw(pair, {"tokens": ()} if problem else pins_in_a(pair, chosen))
     except VLError as error:
         st.error(escaped(str(error)), icon=":material/error:")
         st.button("Unpin A", icon=":material/keep_off:", key="unpin", on_click=pinned.unpin)
@@ -77,6 +79,11 @@ def compare(one: Request) -> None:
         return
     comparison_heads.choose(pair.traces[1], chosen)
     draw(pair, chosen, problem)
+
+
+def pins_in_a(pair: Pair, chosen: selection.Selection) -> dict[str, tuple[int, ...]]:
+    """Where the chosen words stand in A, by the selection's field that pins them."""
+    return {pair.pins(chosen): tuple(pair.chosen_words(chosen)[:, 0].tolist())}
 
 
 def draw(pair: Pair, chosen: selection.Selection, problem: str) -> None:

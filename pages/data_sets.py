@@ -3,7 +3,7 @@
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.shared import frame, session
+from pages.shared import foreign, frame, session
 from pages.shared.data_sets import browsing, set_figures, set_item, set_list, sets
 from pages.shared.layout import escaped, heading, how_to_read
 from vl_core.datasets import Dataset
@@ -77,6 +77,7 @@ def draw(data: Dataset) -> None:
         set_list.draw(browsed)
     with grid.cell(column_span=2):
         set_item.draw(browsed)
+        foreign.note_on_scores(browsed.name)
     set_figures.draw(browsed)
     describe(data)
     how_to_read(HOW_TO_READ, CAUTION)

@@ -15,6 +15,7 @@ from pages.shared.stream_choice import chosen_stream, select
 from vl_core.figures import states as figures
 from vl_core.neighbours import MIXING_TOKENS, ModalityGap, modality_gap
 from vl_core.trace import Stream, Trace, TracedExample
+from vl_core.trace.nouns import image_noun
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -109,6 +110,7 @@ def exported(shown: ShownStates, made: Projected, state: int) -> "go.Figure":
         shown.kinds,
         f"Hidden states, {made.name}",
         shares_scale=made.shares_scale,
+        of_image=image_noun(shown.stream.tokens),
     )
     frame = figure.frames[state]
     for mark, there in zip(figure.data, frame.data, strict=True):
@@ -128,7 +130,8 @@ def nearest(shown: ShownStates, tokens: tuple[int, ...]) -> Nearest | None:
 
 def draw_gap(shown: ShownStates, state: int) -> ModalityGap:
     """How far words and patches lie apart after each layer."""
-    st.subheader("How far apart are words and patches?", anchor=False)
+    many = image_noun(shown.stream.tokens).many
+    st.subheader(f"How far apart are words and {many}?", anchor=False)
     with st.spinner("Measuring the distances in the full space"):
         gap = session.remembered(
             (shown.stream.name, "gap"),
@@ -139,7 +142,7 @@ def draw_gap(shown: ShownStates, state: int) -> ModalityGap:
         st.plotly_chart(figure, key="modality_gap", config={"displayModeBar": False})
     else:
         st.caption(
-            "This stream has not both words and patches that differ, so there is no distance."
+            f"This stream has not both words and {many} that differ, so there is no distance."
         )
     return gap
 

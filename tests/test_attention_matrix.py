@@ -34,6 +34,25 @@ def test_a_small_matrix_is_that_of_the_weights(layer, head):
     assert not found.is_binned
 
 
+@pytest.mark.parametrize("most", [3, 50])
+def test_a_word_of_the_answer_has_the_row_that_predicts_it_if_that_is_asked_for(most):
+    """The position before it; words that were given keep their own, and columns are as they are."""
+    stack = decoder_trace().stacks["language"]
+    words = np.flatnonzero(stack.queries.is_text)
+    keys = np.flatnonzero(stack.keys.is_image)
+
+    found = matrix(stack, 1, 3, words, keys, most, position="predicts")
+
+    rows = [word - 1 if stack.queries.is_generated[word] else word for word in words]
+    assert rows != words.tolist()
+    weights = plain_weights(stack, 1, 3)[np.ix_(rows, keys)]
+    wanted = plain_bins(weights, found.column_bin, found.row_bin)
+    np.testing.assert_allclose(found.values, wanted, atol=1e-6)
+    np.testing.assert_array_equal(found.queries, words)
+    own = matrix(stack, 1, 3, words, keys, most)
+    assert not np.allclose(own.values, found.values)
+
+
 @pytest.mark.parametrize("most", [1, 2, 4, 7, 15])
 @pytest.mark.parametrize("chunk", [200, token_attention.CHUNK])
 def test_a_long_axis_is_binned_by_means(monkeypatch, most, chunk):

@@ -163,7 +163,7 @@ def test_a_word_s_attention_in_both_is_that_of_its_rows(both, layer, head, words
 
     found = attention_in_both(one, other, rows, layer, head)
 
-    assert found.keys.tolist() == [list(pair) for pair in pairs.items()]
+    assert found.tokens.tolist() == [list(pair) for pair in pairs.items()]
     of_one, of_other = found.common
     mine, its = plain_weights(one, layer, head), plain_weights(other, layer, head)
     for place, (i, j) in enumerate(pairs.items()):
@@ -175,7 +175,7 @@ def test_a_word_s_attention_in_both_is_that_of_its_rows(both, layer, head, words
     for weights, rows_of, row, common, elsewhere in zip(
         (mine, its),
         (words, [pairs[word] for word in words]),
-        found.rows,
+        found.shares,
         found.common,
         found.elsewhere,
         strict=True,
@@ -186,6 +186,46 @@ def test_a_word_s_attention_in_both_is_that_of_its_rows(both, layer, head, words
     assert found.elsewhere[1] > 0.01  # two words that A has not
 
 
+@pytest.mark.parametrize(("layer", "head"), LAYERS_AND_HEADS)
+@pytest.mark.parametrize("words", [[3], [4, 1, 2]])
+def test_what_looks_at_a_word_in_both_is_told_of_its_columns(both, layer, head, words):
+    """The mean of these columns: what each token of A, and of B, gives to the words."""
+    one, other = (trace.stacks["encoder"] for trace in both)
+    pairs = {int(i): int(j) for i, j in matched_tokens(one.queries, other.queries)}
+
+    found = attention_in_both(
+        one, other, np.array([(i, pairs[i]) for i in words]), layer, head, "looked_at_by"
+    )
+
+    assert found.tokens.tolist() == [list(pair) for pair in pairs.items()]
+    mine, its = plain_weights(one, layer, head), plain_weights(other, layer, head)
+    for weights, of_words, shares in zip(
+        (mine, its), (words, [pairs[i] for i in words]), found.shares, strict=True
+    ):
+        for query, share in enumerate(shares):
+            wanted = sum(weights[query, word] for word in of_words) / len(words)
+            assert share == pytest.approx(wanted, abs=1e-6)
+    for place, (i, j) in enumerate(pairs.items()):
+        change = np.mean([its[j, pairs[word]] - mine[i, word] for word in words])
+        assert found.difference[place] == pytest.approx(change, abs=1e-6)
+
+
+def test_across_streams_those_that_look_at_a_word_are_of_the_other_stream():
+    """Patches that look at a word which stands elsewhere in the other text."""
+    stacks = [
+        random_stack(i, queries=tower_tokens(), keys=language_tokens(question=text), layers=2)
+        for i, text in enumerate((TEXT, "so is it a red star"))
+    ]
+    word = [stack.keys.texts.index("red") for stack in stacks]
+    assert word[0] != word[1]
+
+    found = attention_in_both(*stacks, np.array([word]), 1, 2, "looked_at_by")
+
+    assert found.tokens.tolist() == [[i, i] for i in range(len(stacks[0].queries))]
+    for values, stack, column in zip(found.common, stacks, word, strict=True):
+        np.testing.assert_allclose(values, plain_weights(stack, 1, 2)[:, column], atol=1e-6)
+
+
 def test_across_streams_the_keys_are_those_of_the_other_stream():
     """Words of two questions about one picture, of which only words look; specials have no row."""
     asked = [language_tokens(question=text) for text in (TEXT, "is a red star here")]
@@ -194,7 +234,7 @@ def test_across_streams_the_keys_are_those_of_the_other_stream():
 
     found = attention_in_both(*stacks, np.array([word]), 1, 2)
 
-    assert found.keys.tolist() == [[i, i] for i in range(len(stacks[0].keys))]
+    assert found.tokens.tolist() == [[i, i] for i in range(len(stacks[0].keys))]
     for values, stack, row in zip(found.common, stacks, word, strict=True):
         np.testing.assert_allclose(values, plain_weights(stack, 1, 2)[row], atol=1e-6)
     assert found.elsewhere == (0, 0)
@@ -225,6 +265,24 @@ def with_picture(size, rows, columns, left_out=0):
     )
 
 
+def looking_at_words(n_text, rows, columns):
+    """Patches of a stream of their own, which look at words: "vision<-language"."""
+    tables = {
+        "vision": random_tokens(0, rows, columns, specials=False),
+        "language": random_tokens(n_text, 0, 0),
+    }
+    stack = random_stack(
+        n_text, queries=tables["vision"], keys=tables["language"], streams=tuple(tables)
+    )
+    return Trace(
+        replace(random_example(), regions=()),
+        {name: random_stream(name, table) for name, table in tables.items()},
+        {stack.name: stack},
+        Prediction("answer", (("yes", 0.75),)),
+        random_provenance(),
+    )
+
+
 def test_maps_are_laid_over_each_other_on_one_grid_only(both):
     """Of one size and cut alike; otherwise it is said what differs."""
     one = with_picture((60, 32), 2, 3)
@@ -240,6 +298,12 @@ def test_maps_are_laid_over_each_other_on_one_grid_only(both):
     blind = with_picture(None, 0, 0)
     assert why_no_common_grid(one, blind, "encoder") == "B has no picture."
     assert why_no_common_grid(blind, one, "encoder") == "A has no picture."
+    crossing = [looking_at_words(4, 2, columns) for columns in (3, 6)]
+    said = why_no_common_grid(*crossing, "vision<-language", "looked_at_by")
+    assert "6 patches and B's into 12, of which 0" in said
+    assert why_no_common_grid(*crossing, "vision<-language") == (
+        "No token that is looked at here has a place in the picture."
+    )
     unplaced = with_picture((60, 32), 0, 0)
     assert why_no_common_grid(unplaced, unplaced, "encoder").startswith("No token")
 

@@ -48,10 +48,10 @@ def test_each_token_of_either_has_a_line():
 
     assert len(lines) == 4 + 2 + (2 + 2) + 4  # words and specials of both, two words, patches
     both, rest = lines[:6], lines[6:]
-    for line, (i, j), change in zip(both, found.keys.tolist(), found.difference, strict=True):
+    for line, (i, j), change in zip(both, found.tokens.tolist(), found.difference, strict=True):
         assert (line["position_in_a"], line["position_in_b"]) == (i + 1, j + 1)
-        assert line["a"] == pytest.approx(found.rows[0][i], rel=1e-6)
-        assert line["b"] == pytest.approx(found.rows[1][j], rel=1e-6)
+        assert line["a"] == pytest.approx(found.shares[0][i], rel=1e-6)
+        assert line["b"] == pytest.approx(found.shares[1][j], rel=1e-6)
         assert line["b_minus_a"] == pytest.approx(change, rel=1e-5, abs=1e-9)
     assert [(line["token"], line["kind"]) for line in both][1:3] == [
         ("'is'", "text"),
@@ -64,4 +64,4 @@ def test_each_token_of_either_has_a_line():
     assert {line["b_minus_a"] for line in rest} == {None}
     last = of_other[-1]
     assert (last["token"], last["left"], last["bottom"]) == ("patch 2, 2", 30, 32)
-    assert last["b"] == pytest.approx(found.rows[1][-1], rel=1e-6)
+    assert last["b"] == pytest.approx(found.shares[1][-1], rel=1e-6)

@@ -159,6 +159,13 @@ def test_parts_are_joined_and_can_be_taken_apart_again():
     assert Example(None, "what is that?").parts == ("what is that?",)
 
 
+@pytest.mark.parametrize("question", [None, 5, ["what?"], b"what?"])
+def test_a_question_is_a_text(question):
+    """What is none is told so, in a sentence; nothing checks types where the app runs."""
+    with pytest.raises(TextError, match=f"came as {type(question).__name__}, which is no text"):
+        unwrap(clean_text)(question)
+
+
 @pytest.mark.parametrize("breaks", [(0,), (4,), (5, 5), (3, 1), (9,), (-1,)])
 def test_breaks_leave_no_part_empty(breaks):
     """At the ends, twice at one place, backwards and outside there is none."""

@@ -15,9 +15,9 @@ import vl_core
 from tests.builders import random_picture
 from tests.checkpoints import save_kdvlp
 from tests.families.test_idefics3 import save_smolvlm
-from vl_core import capture, families, head_stats
+from vl_core import capture, counting, families, head_stats
 from vl_core.checkpoints import Checkpoint
-from vl_core.errors import ModelError, TextError
+from vl_core.errors import BudgetError, ModelError, TextError
 from vl_core.families.kdvlp import KDVLPForTasks
 
 SIZE = (330, 190)
@@ -244,6 +244,11 @@ def test_text_alone_can_be_traced(model):
     assert np.isnan(head_stats.TEXT_TO_IMAGE_MASS.of(trace.stacks["encoder"])).all()
 
 
+def test_a_model_is_told_in_one_line(model, folder):
+    """By name, family, precision and device, and not layer by layer."""
+    assert repr(model) == f"<Model {folder}: family kdvlp, float32 on cpu>"
+
+
 def test_progress_is_told_in_words(model, example):
     """Each step is announced once."""
     steps = []
@@ -253,10 +258,42 @@ def test_progress_is_told_in_words(model, example):
     assert len(steps) == len(set(steps)) >= 2
 
 
+def test_layers_are_counted_where_a_run_is_long(model, example, trace, monkeypatch):
+    """Each once, out of all; what is kept is the same."""
+    monkeypatch.setattr(counting, "EVERY", 0.0)
+    steps = []
+
+    told = model.trace(example, progress=steps.append)
+
+    layers = [step for step in steps if "layer" in step]
+    assert layers == [f"Measuring the heads: attention layer {i} of 3" for i in (1, 2, 3)]
+    assert not any("token" in step for step in steps)  # this model writes no answer
+    np.testing.assert_array_equal(
+        told.stacks["encoder"].weights[1], trace.stacks["encoder"].weights[1]
+    )
+
+
 def test_examples_that_cannot_be_read_are_refused(model):
     """A question that is too long is an error before the model runs."""
     with pytest.raises(TextError, match="at most"):
         model.trace(vl_core.Example(None, "a " * 70))
+
+
+def test_a_budget_below_nothing_is_refused_before_anything_is_run(model, example):
+    """It would keep nothing, and say nothing of that."""
+    steps = []
+
+    with pytest.raises(BudgetError, match="a number of bytes from 0 on is wanted"):
+        model.trace(example, steps.append, budget=-1)
+    assert steps == []
+
+
+def test_of_a_budget_of_nothing_all_is_measured_and_nothing_kept(model, example):
+    """So whoever wants the statistics alone gets them."""
+    stack = model.trace(example, budget=0).stacks["encoder"]
+
+    assert stack.kept_layers == ()
+    assert np.isfinite(head_stats.TEXT_TO_IMAGE_MASS.of(stack)).all()
 
 
 def test_several_threads_may_trace_at_once(model):

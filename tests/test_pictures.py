@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from inspect import unwrap
 
 import numpy as np
 import pytest
@@ -66,6 +67,48 @@ def smooth_picture():
 
 
 # Reading
+
+
+def test_an_array_is_read_as_it_is():
+    """Height x width x 3, the rows from the top; a part of a larger one as well."""
+    whole = np.asarray(random_picture((50, 30)))
+
+    np.testing.assert_array_equal(pixels(whole), whole)
+    np.testing.assert_array_equal(pixels(whole[4:28, 3:43]), whole[4:28, 3:43])
+    np.testing.assert_array_equal(pixels(whole[:, ::-1]), whole[:, ::-1])
+
+
+def test_what_is_made_of_an_array_is_not_changed_with_it():
+    """Who passes an array goes on using it."""
+    given = UPRIGHT.copy()
+    picture = read_picture(given)
+    given[:] = 0
+
+    np.testing.assert_array_equal(np.asarray(picture), UPRIGHT)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        UPRIGHT.astype(np.float32) / 255,  # of which nobody knows what white is
+        UPRIGHT.transpose(2, 0, 1),
+        UPRIGHT[:, :, 0],
+        np.zeros((24, 40, 4), np.uint8),
+        np.zeros((0, 40, 3), np.uint8),
+        np.zeros((), np.uint8),
+    ],
+)
+def test_arrays_that_may_mean_anything_are_refused(array):
+    """With their shape and kind, and those that are wanted."""
+    with pytest.raises(ImageError, match=rf"{array.dtype}\). Wanted: height x width x 3.*uint8"):
+        read_picture(array)
+
+
+@pytest.mark.parametrize("source", [123, [1, 2], object()])
+def test_what_is_no_picture_at_all_is_a_sentence(source):
+    """Nothing checks types where the app runs."""
+    with pytest.raises(ImageError, match=f"came as {type(source).__name__}. Give a PIL picture"):
+        unwrap(pictures._picture)(source)
 
 
 @pytest.mark.parametrize("file_format", ["PNG", "BMP", "TIFF", "GIF"])

@@ -69,6 +69,25 @@ def test_reachable_keys_are_those_of_the_full_tables(stack, seed):
     np.testing.assert_array_equal(found, tables(stack)[queries].any(axis=0))
 
 
+@given(st.data())
+def test_a_stack_looks_ahead_where_its_tables_reach_past_the_diagonal(data):
+    """Whatever the masks, and however few rows are formed at once; padding is not asked."""
+    table = random_tokens(n_text=3, rows=2, columns=2, padding=2)
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    everyone = np.arange(len(table))
+    block = random_block(
+        rng, everyone, everyone, heads=2, mask=data.draw(masks(len(table), len(table)))
+    )
+    stack = Stack("encoder", "encoder", "encoder", table, table, (0,), ((block,),))
+    content = ~table.is_padding
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(structure, "ROWS", data.draw(st.integers(1, 20)))
+        found = structure.looks_ahead(stack)
+
+    assert found == np.triu(tables(stack), 1)[content].any()
+
+
 def test_patches_before_words_cannot_look_at_them():
     """With a causal mask that is structural; the other way round nothing is forbidden."""
     before = TOKENS.chosen(np.r_[0, 6:14, 1:6])  # [CLS], patches, words, [SEP]

@@ -18,13 +18,14 @@ arrays, errors      the shapes, named once; what a user can get wrong
 answers             whether two answers say the same
 frozen              making what is shared read-only
 shortage            memory that ran out, told from other failures
+counted, counting   a number with its noun; how far something is that is counted
 checkpoints         from a model's name to a folder, and what loading it will cost
 model               load a checkpoint, run it, get a trace
 families            one adapter for each architecture: geometry and prediction
 capture             running a model and keeping what its attention did, unchanged and checked
 head_stats          a stack -> one number for each head
 attribution         what an answer rests on: maps against boxes, relevancy, heads left out
-structure           what attention cannot do, whatever was learned
+structure           what attention cannot do, whatever was learned; uniform: looking at all alike
 projection          hidden states -> two dimensions, with principal_axes and neighbour_maps
 neighbours          nearest tokens in the full space, and the gap between modalities
 centring            hidden states seen from their mean
@@ -34,6 +35,7 @@ attention_matrix    a whole matrix in few enough cells; attention_tables: the sa
 comparison          two examples, head by head and word by word; comparison_tables: to take away
 matched_tokens      which token of one example is which of another
 row_slices          long work on rows, some at a time
+as_seen             how the picture reached a model, in words
 coverage            which part of a picture a model's patches cover
 figures             arrays -> Plotly figures
 store               traces on disk, keyed by content

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from vl_core.token_attention import in_chunks, rows_at
+from vl_core.token_attention import Position, asking, in_chunks, rows_at
 from vl_core.trace import Stack
 
 Positions = Int[np.ndarray, "_"]  # of either stream: queries and keys differ in number
@@ -40,16 +40,20 @@ def matrix(
     queries: Positions,
     keys: Positions,
     most: int = MOST,
+    *,
+    position: Position = "reads",
 ) -> Matrix:
     """Attention of the queries on the keys with at most so many rows and columns.
 
-    layer, head: None is the mean over layers, or heads. A few rows are formed at a time.
+    layer, head: None is the mean over layers, or heads. position: of a generated query, the row of
+    the position that reads it, or that of the one that predicts it, as `asking` says. A few rows
+    are formed at a time.
     """
     row_bin, column_bin = (-(-len(positions) // most) or 1 for positions in (queries, keys))
     values = np.zeros((-(-len(queries) // row_bin), -(-len(keys) // column_bin)), np.float32)
     counts = np.bincount(np.arange(len(queries)) // row_bin, minlength=len(values))
     done = 0
-    for some in in_chunks(stack, queries):
+    for some in in_chunks(stack, np.array(asking(stack.queries, queries.tolist(), position), int)):
         rows = _column_means(rows_at(stack, layer, head, some)[:, keys], column_bin)
         np.add.at(values, (done + np.arange(len(some))) // row_bin, rows)
         done += len(some)

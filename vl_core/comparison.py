@@ -4,47 +4,53 @@ The first is called A, the second B, and every difference is B minus A. What is 
 for these two examples: nothing here tells a difference from chance.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Float64
 
 from vl_core.arrays import HeadMap
 from vl_core.errors import ComparisonError, EmptySelectionError
 from vl_core.head_stats import HeadStatistic
 from vl_core.matched_tokens import Pairs, matched_tokens
 from vl_core.sinks.exclusion import Row, mean_row
-from vl_core.token_attention import has_place
-from vl_core.trace import Stack, Trace
+from vl_core.token_attention import Direction, has_place, profile
+from vl_core.trace import Stack, TokenTable, Trace
 
 
 @dataclass(frozen=True, eq=False)
 class InBoth:
-    """What the same words look at in A and in B.
+    """The attention of the same words in A and in B: what they look at, or what looks at them.
 
-    rows: the share of attention on each token of A, and on each of B; nan where the words look at
-    nothing. keys: the tokens that both have, by their positions in A beside those in B.
+    shares: of attention, on each token of A that is looked at, and on each of B; nan where the
+    words look at nothing. Or the share of its own attention that each token of A gives to the
+    words, and each of B. tokens: those that both have, by their positions in A beside those in B.
     """
 
-    rows: tuple[Float[np.ndarray, "key_of_a"], Float[np.ndarray, "key_of_b"]]
-    keys: Pairs
+    shares: tuple[Float[np.ndarray, "token_of_a"], Float[np.ndarray, "token_of_b"]]
+    tokens: Pairs
 
     @property
     def common(self) -> tuple[Row, Row]:
-        """The shares on the tokens that both have, in A and in B."""
-        return self.rows[0][self.keys[:, 0]], self.rows[1][self.keys[:, 1]]
+        """The shares on, or of, the tokens that both have, in A and in B."""
+        return self.shares[0][self.tokens[:, 0]], self.shares[1][self.tokens[:, 1]]
 
     @property
     def difference(self) -> Row:
-        """B minus A on the tokens that both have, in shares of all attention (-1..1)."""
+        """B minus A for the tokens that both have, in shares of all attention (-1..1)."""
         one, other = self.common
         return other - one
 
     @property
     def elsewhere(self) -> tuple[float, float]:
-        """The share on all tokens without a counterpart, in A and in B."""
+        """The share on all tokens without a counterpart, in A and in B.
+
+        Of rows only: what looks at the words gives shares of different rows, which have no sum.
+        """
         one, other = (
-            float(np.delete(row, self.keys[:, side]).sum()) for side, row in enumerate(self.rows)
+            float(np.delete(row, self.tokens[:, side]).sum())
+            for side, row in enumerate(self.shares)
         )
         return one, other
 
@@ -122,10 +128,23 @@ def has_same_picture(one: Trace, other: Trace) -> bool:
     return None not in seen and np.array_equal(np.asarray(seen[0]), np.asarray(seen[1]))
 
 
-def why_no_common_grid(one: Trace, other: Trace, stack: str) -> str:
+def asked_and_answering(stack: Stack, direction: Direction) -> tuple[TokenTable, TokenTable]:
+    """The tokens among which words are chosen, and those that their attention is told of.
+
+    Queries and keys; the other way round where it is asked what looks at the words.
+    """
+    if direction == "looks_at":
+        return stack.queries, stack.keys
+    return stack.keys, stack.queries
+
+
+def why_no_common_grid(
+    one: Trace, other: Trace, stack: str, direction: Direction = "looks_at"
+) -> str:
     """Why the patches of A and B cannot be laid over each other; nothing if they can.
 
-    A stack in whose keys neither has a patch with a place has no grid at all, which is said too.
+    They are those that are looked at, or those that look. A stack in which neither has such a patch
+    with a place has no grid at all, which is said too.
     """
     mine, its = one.example.original_size, other.example.original_size
     if mine is None or its is None:
@@ -133,11 +152,12 @@ def why_no_common_grid(one: Trace, other: Trace, stack: str) -> str:
     if mine != its:
         said = (f"{width} × {height}" for width, height in (mine, its))
         return "A's picture has {} pixels and B's {}.".format(*said)
-    keys = one.stacks[stack].keys, other.stacks[stack].keys
-    counts = [int(has_place(tokens).sum()) for tokens in keys]
+    tables = [asked_and_answering(trace.stacks[stack], direction)[1] for trace in (one, other)]
+    counts = [int(has_place(tokens).sum()) for tokens in tables]
     if not any(counts):
-        return "No token that is looked at here has a place in the picture."
-    common = int(has_place(keys[0])[matched_tokens(*keys)[:, 0]].sum())
+        what = "that is looked at" if direction == "looks_at" else "that looks"
+        return f"No token {what} here has a place in the picture."
+    common = int(has_place(tables[0])[matched_tokens(*tables)[:, 0]].sum())
     if counts == [common, common]:
         return ""
     return (
@@ -147,16 +167,33 @@ def why_no_common_grid(one: Trace, other: Trace, stack: str) -> str:
 
 
 def attention_in_both(
-    one: Stack, other: Stack, rows: Pairs, layer: int | None, head: int | None
+    one: Stack,
+    other: Stack,
+    words: Pairs,
+    layer: int | None,
+    head: int | None,
+    direction: Direction = "looks_at",
 ) -> InBoth:
-    """What the same words look at in A and in B: the mean of their rows.
+    """What the same words look at in A and in B, or what looks at them: the mean of their rows.
 
-    rows: positions of the words in A beside those in B. layer, head: None is the mean over all
-    layers, or all heads. Rows that look at nothing do not count. Raises EmptySelectionError without
-    a word.
+    Of their columns where it is asked what looks at them. words: their positions in A beside those
+    in B. layer, head: None is the mean over all layers, or all heads. Rows that look at nothing do
+    not count. Raises EmptySelectionError without a word.
     """
-    if not len(rows):
+    if not len(words):
         raise EmptySelectionError("No word is chosen that both texts have; choose one of those.")
-    mine = mean_row(one, layer, head, rows[:, 0].tolist())
-    its = mean_row(other, layer, head, rows[:, 1].tolist())
-    return InBoth((mine, its), matched_tokens(one.keys, other.keys))
+    mine, its = (
+        _shares(stack, layer, head, some, direction)
+        for stack, some in zip((one, other), words.T.tolist(), strict=True)
+    )
+    answering = (asked_and_answering(stack, direction)[1] for stack in (one, other))
+    return InBoth((mine, its), matched_tokens(*answering))
+
+
+def _shares(
+    stack: Stack, layer: int | None, head: int | None, words: Sequence[int], direction: Direction
+) -> Float64[np.ndarray, "token"]:
+    """The mean of their rows, nan if all look at nothing, or the mean of their columns."""
+    if direction == "looks_at":
+        return mean_row(stack, layer, head, words)
+    return profile(stack, layer, head, words, direction).astype(np.float64)

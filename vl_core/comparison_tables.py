@@ -28,15 +28,16 @@ def heads_as_csv(layers: Sequence[int], one: HeadMap, other: HeadMap) -> str:
 def attention_as_csv(one: TokenTable, other: TokenTable, found: InBoth) -> str:
     """A line for each token that A or B has, those that both have first.
 
+    one, other: the tokens that are looked at, or those that look, as `found` is about either.
     Its position in A and in B (from 1), name, kind, box in the picture, the share of attention in A
     and in B, and B minus A. What a token has no counterpart for is empty.
     """
-    mine, its = found.rows
+    mine, its = found.shares
     of_one, of_other = _described(one), _described(other)
     rows: list[list[object]] = [
-        [i + 1, j + 1, *of_other[j], *_numbers(mine[i], its[j])] for i, j in found.keys.tolist()
+        [i + 1, j + 1, *of_other[j], *_numbers(mine[i], its[j])] for i, j in found.tokens.tolist()
     ]
-    alone, alone_there = (_without(len(row), found, side) for side, row in enumerate(found.rows))
+    alone, alone_there = (_without(len(row), found, side) for side, row in enumerate(found.shares))
     rows += [[i + 1, "", *of_one[i], *_numbers(mine[i], np.nan)] for i in alone]
     rows += [["", j + 1, *of_other[j], *_numbers(np.nan, its[j])] for j in alone_there]
     sides = ["left", "top", "right", "bottom"]
@@ -53,7 +54,7 @@ def _described(tokens: TokenTable) -> list[list[str]]:
 
 def _without(count: int, found: InBoth, side: int) -> list[int]:
     """Positions of the tokens without a counterpart."""
-    return np.setdiff1d(np.arange(count), found.keys[:, side]).tolist()
+    return np.setdiff1d(np.arange(count), found.tokens[:, side]).tolist()
 
 
 def _numbers(one: float, other: float) -> list[str]:

@@ -27,6 +27,12 @@ class TraceError(VLError):
     """A trace, or a file that should hold one, that breaks its own rules."""
 
 
+class NameOfNoneError(TraceError, KeyError):
+    """A stack or stream by a name that a trace does not have; a KeyError, as of any mapping."""
+
+    __str__ = Exception.__str__  # a KeyError's message would stand in quotes
+
+
 class DatasetError(VLError):
     """A data set that is damaged, incomplete, not what it says it is, or not safe to open."""
 

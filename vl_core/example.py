@@ -5,19 +5,17 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from pathlib import Path
 from typing import Literal, get_args
 
 from PIL import Image
 
 from vl_core.detections import Detections
 from vl_core.errors import ImageError, TextError
-from vl_core.pictures import read_picture
+from vl_core.pictures import Source, read_picture
 
 # A hundredth of a pixel covers the rounding of boxes that end at the picture's edge.
 EDGE = 0.01
 
-ImageSource = Image.Image | bytes | str | Path
 Outline = tuple[tuple[float, float], ...]
 Task = Literal["answer", "candidate", "source"]
 
@@ -47,15 +45,15 @@ class Region:
 class Example:
     """A picture and a text, ready for any model.
 
-    image: a PIL picture, a path, the bytes of a file, or None for text alone. It is read at once
-    and kept as upright RGB. text: kept as clean_text gives it. detections: what a detector found in
-    the picture, for models that read that and no pixels. task: what is wanted of the model: an
-    "answer" to the text; whether the last part of the text, a "candidate", fits the parts before
-    it; whether the picture and the last part are a "source" of the answer to the first. breaks:
-    where the second part of the text and those after it begin; `joined_parts` makes both. Raises
-    ImageError for what is no readable picture or a region's box that is no place in it, and
-    TextError for an empty text, for regions that name none of its words and for breaks that part
-    it nowhere.
+    image: a PIL picture, an array (height x width x 3, uint8), a path, the bytes of a file, or None
+    for text alone. It is read at once and kept as upright RGB. text: kept as clean_text gives it.
+    detections: what a detector found in the picture, for models that read that and no pixels. task:
+    what is wanted of the model: an "answer" to the text; whether the last part of the text, a
+    "candidate", fits the parts before it; whether the picture and the last part are a "source" of
+    the answer to the first. breaks: where the second part of the text and those after it begin;
+    `joined_parts` makes both. Raises ImageError for what is no readable picture or a region's box
+    that is no place in it, and TextError for a text that is none or empty, for regions that name
+    none of its words and for breaks that part it nowhere.
     """
 
     image: Image.Image | None
@@ -68,7 +66,7 @@ class Example:
 
     def __init__(
         self,
-        image: ImageSource | None,
+        image: Source | None,
         text: str,
         regions: tuple[Region, ...] = (),
         answer: str | None = None,
@@ -113,8 +111,12 @@ def joined_parts(parts: Sequence[str]) -> tuple[str, tuple[int, ...]]:
 def clean_text(text: str) -> str:
     """The text on one line without control characters, so that what is shown is what was read.
 
-    Raises TextError if nothing readable is left.
+    Raises TextError if nothing readable is left, and for what is no text.
     """
+    if not isinstance(text, str):
+        raise TextError(
+            f"The question came as {type(text).__name__}, which is no text. Give a string."
+        )
     spaced = "".join(" " if _is_control(character) else character for character in text)
     cleaned = " ".join(unicodedata.normalize("NFC", spaced).split())
     if all(unicodedata.category(character) in {"Cf", "Zs"} for character in cleaned):

@@ -1,6 +1,6 @@
 """A loaded model: from an example to a trace."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from importlib import metadata
 from inspect import signature
@@ -13,13 +13,12 @@ from PIL import Image
 from transformers import BatchFeature, PreTrainedModel
 
 from vl_core import __version__, capture, checkpoints, families
+from vl_core.counting import Counting, Progress
 from vl_core.detections import Detections
 from vl_core.errors import ModelError, TextError
 from vl_core.example import Example
 from vl_core.families import generation
 from vl_core.trace import Provenance, Trace, TracedExample
-
-Progress = Callable[[str], None]
 
 _CANNOT_SCORE = (
     "This model gives no score to a {task}. Choose the embedded model, ViLT or BLIP for retrieval, "
@@ -43,6 +42,11 @@ class Model:
     provenance: Provenance
     footprint: capture.Footprint
 
+    def __repr__(self) -> str:
+        """In one line: its name, family, precision and device."""
+        made = self.provenance
+        return f"<Model {self.model_id}: family {made.family}, {made.dtype} on {made.device}>"
+
     @property
     def model_id(self) -> str:
         """The name it was loaded by."""
@@ -53,6 +57,23 @@ class Model:
         """How many bytes of memory its weights take."""
         weights = (*self.family.model.parameters(), *self.family.model.buffers())
         return sum(one.numel() * one.element_size() for one in weights)
+
+    def with_longest_answer(self, count: int) -> "Model":
+        """The same model, whose generated answers have so many tokens at most; longer are cut off.
+
+        It shares the weights, and may be used beside this one. Where nothing is said answers have
+        up to 48 tokens; estimates count as many as there may be, and a trace of another number has
+        another key in a store. Raises ModelError for a model that generates no answer, and for a
+        number that is below 1 or more than it can read.
+        """
+        if not isinstance(self.family, families.Generates):
+            raise ModelError(
+                f"{self.model_id} writes no answer of its own, so none can be longer or shorter. "
+                "Leave the longest answer out, or choose LLaVA, Qwen-VL and their like."
+            )
+        family = self.family.with_longest_answer(count)
+        provenance = replace(self.provenance, preprocessing=family.preprocessing())
+        return replace(self, family=family, provenance=provenance)
 
     def estimate(self, example: Example) -> capture.Estimate:
         """How much a trace of this example takes, without running the model.
@@ -65,7 +86,7 @@ class Model:
         is_judged = families.judge(family, example.task) is not None
         if isinstance(family, families.Generates) and not is_judged:
             grows = family.growing_stream
-            tables[grows] = generation.with_longest_answer(tables[grows])
+            tables[grows] = generation.lengthened(tables[grows], family.longest_answer)
         return self.footprint.estimate(tables)
 
     def trace(
@@ -77,24 +98,27 @@ class Model:
         """Run the model once on the example and keep what happened.
 
         A model that generates answers first; then it reads question and answer in one pass, which
-        is what is kept. progress is told, in words for the screen, what is being done. budget: how
-        many bytes the trace may take; what does not fit is measured and not kept. Raises TextError
-        or ImageError for an example that the model cannot read, and ModelError, with what to do, if
-        the model makes of it what is no number. Several threads may call it at once.
+        is what is kept. progress is told, in words for the screen, what is being done, and a few
+        times a second at most how many tokens or layers it has come to. budget: how many bytes the
+        trace may take; what does not fit is measured and not kept. Raises TextError or ImageError
+        for an example that the model cannot read, BudgetError for a budget that is no number of
+        bytes, and ModelError, with what to do, if the model makes of the example what is no number.
+        Several threads may call it at once.
         """
+        capture.budget.check(budget)
         tell = progress or (lambda _: None)
         tell("Reading the example")
         inputs = on_device(self.family, self.family.inputs(example))
         tell("Running the model")
         if families.judge(self.family, example.task) is None:  # what is judged stands there already
-            with torch.inference_mode():
+            with torch.inference_mode(), generation.heard(self._counting_tokens(tell)):
                 inputs = self.family.answered(inputs)
         tables = self.family.streams(example, inputs)
         tell("Measuring the heads")
         plan = capture.Plan.within(budget, self.footprint.estimate(tables))
         stacks = capture.Gathering(self.family.places, tables, example.regions, plan.stacks)
         states = capture.States(self.family.doors(), plan.streams)
-        outputs = self._run(inputs, stacks, states)
+        outputs = self._run(inputs, stacks, states, tell)
         capture.check_numbers(outputs, "this example")
         fidelity = {**self.provenance.fidelity, "row_reconstruction": stacks.row_reconstruction}
         return Trace(
@@ -151,17 +175,31 @@ class Model:
         return found.top[0][0]
 
     def _run(
-        self, inputs: BatchFeature, stacks: capture.Gathering, states: capture.States
+        self,
+        inputs: BatchFeature,
+        stacks: capture.Gathering,
+        states: capture.States,
+        tell: Progress,
     ) -> Mapping[str, Any]:
         """The model's outputs, once every attention module was heard, none left out."""
-        model = self.family.model
-        with (
-            torch.inference_mode(),
-            capture.recording(model, stacks.hear, states.note) as recorder,
-        ):
+        model, modules = self.family.model, attention_modules(self.family, stacks.streams)
+        counting = Counting(tell, f"Measuring the heads: attention layer {{}} of {len(modules)}")
+        begun: set[str] = set()
+
+        def hear(name: str, evaluation: Any) -> None:  # noqa: ANN401 as Gathering takes it
+            begun.add(name)
+            counting(len(begun))
+            stacks.hear(name, evaluation)
+
+        with torch.inference_mode(), capture.recording(model, hear, states.note) as recorder:
             outputs: Mapping[str, Any] = model(**inputs)
-        recorder.check_complete(attention_modules(self.family, stacks.streams))
+        recorder.check_complete(modules)
         return outputs
+
+    def _counting_tokens(self, tell: Progress) -> Counting:
+        """Tells how many tokens of the answer there are."""
+        longest = self.family.longest_answer if isinstance(self.family, families.Generates) else 0
+        return Counting(tell, f"Running the model: token {{}} of an answer of at most {longest}")
 
 
 def load(

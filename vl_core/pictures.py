@@ -28,18 +28,21 @@ BAND = 2**19  # pixels that are converted at a time
 _reading = threading.Lock()  # two visitors' large pictures must not be in the making at once
 
 Box = tuple[int, int, int, int]
+Source = Image.Image | np.ndarray | bytes | str | Path
 Conversion = Callable[[Image.Image], Image.Image]
 
 
-def read_picture(source: Image.Image | bytes | str | Path) -> Image.Image:
+def read_picture(source: Source) -> Image.Image:
     """The picture as upright RGB with eight bits a channel, in its own size.
 
+    source: a PIL picture, an array of height x width x 3 numbers from 0 to 255 (uint8), the bytes
+    of a file, or its path.
     Animations give their first frame, transparency is laid on white, 16-bit values are scaled to
     eight bits, EXIF rotation is applied. One picture is read at a time; others wait. Raises
     ImageError with what came, what was wanted and what to do.
     """
     with _reading:
-        picture = source if isinstance(source, Image.Image) else _opened(_content(source))
+        picture = _picture(source)
         _check_size(picture.size, picture.format)
         try:
             picture.seek(0)
@@ -50,6 +53,30 @@ def read_picture(source: Image.Image | bytes | str | Path) -> Image.Image:
         except Exception as error:
             # Pillow's readers raise whatever a damaged file makes them stumble over.
             raise ImageError(f"The picture is damaged or cut short. {WANTED}") from error
+
+
+def _picture(source: Source) -> Image.Image:
+    if isinstance(source, Image.Image):
+        return source
+    if isinstance(source, np.ndarray):
+        return _of_array(source)
+    if isinstance(source, bytes | str | Path):
+        return _opened(_content(source))
+    raise ImageError(
+        f"A picture came as {type(source).__name__}. Give a PIL picture, an array of height x "
+        "width x 3 (uint8), the path or the bytes of a file, or None for text alone."
+    )
+
+
+def _of_array(pixels: np.ndarray) -> Image.Image:
+    """The picture of an array; what its numbers mean is only plain of one kind."""
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or not pixels.size:
+        raise ImageError(
+            f"A picture came as an array of {' x '.join(map(str, pixels.shape)) or 'no'} numbers "
+            f"({pixels.dtype}). Wanted: height x width x 3, whole numbers from 0 to 255 (uint8), "
+            "colors in the order red, green, blue."
+        )
+    return Image.fromarray(pixels)
 
 
 def _content(source: bytes | str | Path) -> bytes:

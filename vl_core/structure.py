@@ -8,20 +8,41 @@ from vl_core.trace import Block, Mask, Stack, Trace
 
 Places = Int[np.ndarray, "query"]
 
+ROWS = 256  # of a mask, formed at once
+
 
 def reachable_keys(stack: Stack, queries: QueryMask) -> KeyMask:
     """Which keys any of these queries may look at, in any layer; takes no room of query x key."""
     found = np.zeros(len(stack.keys), bool)
-    # Layers share a mask object where their masks are equal: most stacks have one or two of them.
-    seen: set[tuple[int, bytes, bytes]] = set()
-    for layer in stack.blocks:
-        for block in layer:
-            name = _name(block)
-            if name not in seen:
-                seen.add(name)
-                asking = np.flatnonzero(queries[block.query_positions])
-                found[block.key_positions] |= _reached(block.kept.mask, asking, block)
+    for block in _unlike(stack):
+        asking = np.flatnonzero(queries[block.query_positions])
+        found[block.key_positions] |= _reached(block.kept.mask, asking, block)
     return found
+
+
+def _unlike(stack: Stack) -> list[Block]:
+    """One block of each mask and positions: most stacks have one or two masks for all layers."""
+    return list({_name(block): block for layer in stack.blocks for block in layer}.values())
+
+
+def looks_ahead(stack: Stack) -> bool:
+    """Whether any token of a stream may look at one that comes after it; padding does not count.
+
+    The place of words and patches in a stream does not tell: a model that reads words in their
+    order may let the patches of a picture see each other.
+    """
+    return any(_sees_later(block, stack.queries.is_padding) for block in _unlike(stack))
+
+
+def _sees_later(block: Block, is_padding: QueryMask) -> bool:
+    places, keys = block.query_positions, block.key_positions
+    for start in range(0, len(places), ROWS):
+        some = slice(start, start + ROWS)
+        is_later = keys > places[some, None]
+        is_later &= block.kept.mask.rows(some, len(places), len(keys))
+        if is_later[~is_padding[places[some]]].any():
+            return True
+    return False
 
 
 def is_structurally_zero(stack: Stack, queries: QueryMask, keys: KeyMask) -> bool:

@@ -13,6 +13,7 @@ from jaxtyping import Float, Int
 from vl_core.arrays import HeadAttention, TokenMask
 from vl_core.errors import EmptySelectionError
 from vl_core.trace import Stack, TokenTable
+from vl_core.trace.nouns import PATCH, image_noun
 
 Direction = Literal["looks_at", "looked_at_by"]
 Position = Literal["predicts", "reads"]
@@ -134,10 +135,12 @@ def token_names(tokens: TokenTable) -> tuple[str, ...]:
 def token_labels(tokens: TokenTable) -> tuple[str, ...]:
     """What each token is called in a list or beside its mark.
 
-    Words, specials and tokens of the image without a place are called by their text, patches of a
-    full grid by row and column counted from 1 ("patch 3, 5"), other patches by their number among
-    the patches. Where the picture has several views, the view is named, too.
+    Words, specials, regions and tokens of the image without a place are called by their text,
+    patches of a full grid by row and column counted from 1 ("patch 3, 5"), other patches by their
+    number among the patches. Where the picture has several views, the view is named, too.
     """
+    if image_noun(tokens) is not PATCH:
+        return tokens.texts
     labels, places = list(tokens.texts), patch_places(tokens)
     for view in dict.fromkeys(tokens.views):
         for number, patch in enumerate(_patches(tokens, view)):
@@ -147,8 +150,13 @@ def token_labels(tokens: TokenTable) -> tuple[str, ...]:
 
 
 def patch_places(tokens: TokenTable) -> dict[int, tuple[int, int]]:
-    """Row and column, from 1, of the patches by position; of views that form a full grid only."""
+    """Row and column, from 1, of the patches by position; of views that form a full grid only.
+
+    Regions have a number and no row, wherever they lie.
+    """
     found: dict[int, tuple[int, int]] = {}
+    if image_noun(tokens) is not PATCH:
+        return found
     for view in dict.fromkeys(tokens.views):
         patches = _patches(tokens, view)
         boxes = tokens.boxes[patches].round(3)  # edges come from divisions
@@ -165,6 +173,22 @@ def has_place(tokens: TokenTable) -> TokenMask:
     return np.asarray(tokens.is_image & ~np.isnan(tokens.boxes).any(axis=1))
 
 
+def placed_views(tokens: TokenTable) -> tuple[str, ...]:
+    """The views of the picture in which patches lie, in the model's order; "" if it has one."""
+    return tuple(dict.fromkeys(np.array(tokens.views)[has_place(tokens)].tolist()))
+
+
+def view_on_show(tokens: TokenTable, wanted: str) -> str:
+    """The view that is wanted where the table has it, else its first."""
+    views = placed_views(tokens)
+    return wanted if wanted in views else next(iter(views), "")
+
+
+def in_view(tokens: TokenTable, view: str) -> TokenMask:
+    """Which patches have a place in this view of the picture."""
+    return np.asarray(has_place(tokens) & (np.array(tokens.views) == view))
+
+
 def _patches(tokens: TokenTable, view: str) -> Positions:
     """Positions of the patches of a view that have a place in the picture."""
-    return np.flatnonzero(has_place(tokens) & (np.array(tokens.views) == view))
+    return np.flatnonzero(in_view(tokens, view))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from pages.shared.layout import escaped
 from pages.shared.stack_names import called
+from vl_core.counted import counted
 from vl_core.trace import Provenance, Stack, Stream, Trace
 
 # What each figure of a trace's fidelity compares, its unit, and what is good.
@@ -67,7 +68,7 @@ def _of_stream(stream: Stream) -> tuple[str, str]:
 
 
 def _of_stack(stack: Stack) -> tuple[str, str]:
-    heads = f"{stack.n_layers} layers of {stack.n_heads}"
+    heads = f"{counted(stack.n_layers, 'layer')} of {stack.n_heads}"
     count = len(stack.queries)
     if stack.is_self_attention:
         return heads, f"{count:,} on themselves"

@@ -11,8 +11,10 @@ from pages.shared.layout import downloads
 from pages.shared.selection import Selection
 from vl_core import structure
 from vl_core.attention_tables import arrays, as_csv, extent
+from vl_core.counted import counted
 from vl_core.figures import attention as figures
-from vl_core.token_attention import Profile, asking, has_place, profile, token_names
+from vl_core.short_names import short_names
+from vl_core.token_attention import Position, Profile, asking, profile, view_on_show
 from vl_core.trace import Stack, TokenTable, TracedExample
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ def asked(stack: Stack, chosen: Selection) -> str:
     """The question that the linked view answers, in a few words."""
     is_row = chosen.direction == "looks_at"
     tokens = shown_tokens(stack, chosen)
-    called = token_names(stack.queries if is_row else stack.keys)
+    called = short_names(stack.queries if is_row else stack.keys)
     names = [called[token] for token in tokens[:3]]
     who = ", ".join(names) + (" …" if len(tokens) > 3 else "")
     if not is_row:
@@ -50,6 +52,16 @@ def offers_position(stack: Stack) -> bool:
     )
 
 
+def matrix_position(stack: Stack, chosen: Selection) -> Position | None:
+    """At which position a word of the answer looks in a matrix; None where words have only one.
+
+    As in the view above it: who looks at a token is told of every position that reads.
+    """
+    if not offers_position(stack):
+        return None
+    return chosen.position if chosen.direction == "looks_at" else "reads"
+
+
 def place(stack: Stack, layer: int | None, head: int | None) -> str:
     """Layer and head as they are called on screen."""
     in_layer = "mean of all layers" if layer is None else f"layer {stack.layers[layer] + 1}"
@@ -61,8 +73,7 @@ def exported(
 ) -> "go.Figure":
     """The linked view's map as a figure that stands by itself."""
     picture = None if example.picture is None else np.asarray(example.picture.convert("RGB"))
-    views = list(dict.fromkeys(np.array(tokens.views)[has_place(tokens)].tolist()))
-    view = wanted_view if wanted_view in views else next(iter(views), "")
+    view = view_on_show(tokens, wanted_view)
     title = f"{title}, {view}" if view else title
     return figures.on_picture_and_words(picture, example.original_size, tokens, values, title, view)
 
@@ -83,11 +94,16 @@ def take_away(example: TracedExample, stack: Stack, chosen: Selection, layer: in
         npz=lambda: arrays(stack, layer, chosen.head, values()),
         figure=lambda: exported(example, answering, values(), title, chosen.picture_view),
     )
+    if offers_position(stack):
+        st.caption(
+            "In the NPZ file each row of *weights* is the position that reads its token; *profile* "
+            "and the other files are what is on show."
+        )
     held = extent(stack)
     if held != "heads":
         what = f"the weights of {where}" if held == "head" else "the values on show"
         size = 4 * np.prod(stack.weights.shape[1:], dtype=float) / 2**20
         st.caption(
-            f"The NPZ file holds {what} alone: all {stack.n_heads} heads of the layer would take "
-            f"{size:,.0f} MB."
+            f"The NPZ file holds {what} alone: {counted(stack.n_heads, 'head')} of the layer would "
+            f"take {size:,.0f} MB."
         )

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.shared import model_picker, session
-from pages.shared.data_sets import browsing, sets
+from pages.shared.data_sets import sets
 from vl_core.checkpoints import EMBEDDED_NAME
 
 NOTE = (
@@ -19,27 +19,23 @@ OF_FIGURES = (
 )
 
 
-def note(page: str) -> None:
-    """Say it of what is on show, on the page of data sets also of what is looked at there.
-
-    page: the file of the page that is about to be drawn.
-    """
-    if page == browsing.PAGE and is_judged(browsing.current().name):
-        st.info(OF_SCORES, icon=":material/info:")
-    elif _is_on_show():
-        st.info(NOTE, icon=":material/info:")
-
-
-def is_judged(name: str) -> bool:
-    """Whether the model in the sidebar, which judges the items of a set, does not know them."""
-    if model_picker.chosen() != EMBEDDED_NAME or sets.is_of_scenes(name):
-        return False
-    return sets.is_opened(name) and not sets.holds_traces(name)
-
-
-def _is_on_show() -> bool:
+def note() -> None:
+    """Say it of what is on show, above the views of it."""
     shown = session.request()
     is_foreign = shown.source == "upload" or (
         shown.source == "set" and not sets.is_of_scenes(shown.name)
     )
-    return is_foreign and shown.model == EMBEDDED_NAME
+    if is_foreign and shown.model == EMBEDDED_NAME:
+        st.info(NOTE, icon=":material/info:")
+
+
+def note_on_scores(name: str) -> None:
+    """Say it of the scores and answers beside the items of a set."""
+    if is_judged(name):
+        st.info(OF_SCORES, icon=":material/info:")
+
+
+def is_judged(name: str) -> bool:
+    """Whether the model in the sidebar, which judges the items of a set, does not know them."""
+    is_embedded = model_picker.chosen() == EMBEDDED_NAME
+    return is_embedded and not sets.is_of_scenes(name) and not sets.holds_traces(name)

@@ -60,8 +60,8 @@ def _draw(page: "st.Page") -> None:
         permalink.settle()
         _show_problem()
         tour_box.draw()
-        foreign.note(file)
         if file != browsing.PAGE:
+            foreign.note()
             set_bar.draw()
         in_place.note()
         page.run()

@@ -7,7 +7,7 @@ import numpy as np
 
 from pages.shared import requests, session
 from pages.shared.layout import percent
-from pages.shared.measured import Measured, Notes
+from pages.shared.measured import Measured, Notes, written
 from vl_core import findings
 from vl_core.arrays import HeadMap
 from vl_core.errors import ModelError
@@ -89,7 +89,7 @@ def called(kind: str) -> str:
 
 def points(share: float) -> str:
     """A change of accuracy for reading, in points."""
-    return f"{POINTS * share:z.1f}".replace("-", "\N{MINUS SIGN}")
+    return written(POINTS * share, 1)
 
 
 def _fits(values: HeadMap, stack: Stack) -> bool:

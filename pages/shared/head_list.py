@@ -12,8 +12,9 @@ from vl_core.trace import Stack
 
 LISTED = 400  # more rows than that nobody reads; all heads are in the table to take away
 HEIGHT = 500  # pixels, as much as the two tables beside it
-COUNTS = ("layer", "head", "rank")
-NARROW = 64  # pixels; the rest is for the pattern's name
+# Pixels: with these no name of a pattern is cut, and the list fits a page 800 wide; where there is
+# more room, all columns share it. The order of the rows tells the rank.
+WIDTHS = {"layer": 50, "head": 50, "value": 84, "z": 64, "pattern": 184}
 
 
 def draw(stack: Stack, chosen: Selection, shown: Numbers) -> None:
@@ -33,6 +34,7 @@ def draw(stack: Stack, chosen: Selection, shown: Numbers) -> None:
             layer, head = divmod(int(order[rows[0]]), stack.n_heads)
             selection.update(layer=layer, head=head)
 
+    number = st.column_config.NumberColumn
     st.session_state[key] = {
         "selection": {"rows": _row(order, stack, chosen), "columns": [], "cells": []}
     }
@@ -44,11 +46,15 @@ def draw(stack: Stack, chosen: Selection, shown: Numbers) -> None:
         selection_mode="single-row",
         height=HEIGHT,
         column_config={
-            **{name: st.column_config.NumberColumn(width=NARROW) for name in COUNTS},
-            "value": st.column_config.NumberColumn(
-                format=number_format(shown.in_own_unit), help=f"In {shown.own_unit}"
+            "layer": number(width=WIDTHS["layer"]),
+            "head": number(width=WIDTHS["head"]),
+            "value": number(
+                format=number_format(shown.in_own_unit),
+                help=f"In {shown.own_unit}",
+                width=WIDTHS["value"],
             ),
-            "z": st.column_config.NumberColumn("z-score", format="%.2f", width=NARROW),
+            "z": number("z-score", format="%.2f", width=WIDTHS["z"]),
+            "pattern": st.column_config.TextColumn(width=WIDTHS["pattern"]),
         },
         alt=f"{shown.name}: {title.lower()}, {first} first",
     )
@@ -70,11 +76,9 @@ def _table(stack: Stack, shown: Numbers, order: np.ndarray) -> pd.DataFrame:
         "head": heads + 1,
         "value": shown.in_own_unit[layers, heads],
         "z": None if shown.z_scores is None else shown.z_scores[layers, heads],
-        "rank": pd.array(shown.ranks[layers, heads], "Int64"),
         "pattern": [ALL_PATTERNS[one].name for one in pattern_numbers(stack)[layers, heads]],
     }
-    table = pd.DataFrame({name: column for name, column in columns.items() if column is not None})
-    return table.replace({"rank": {0: pd.NA}})
+    return pd.DataFrame({name: column for name, column in columns.items() if column is not None})
 
 
 def number_format(values: HeadMap, *, is_signed: bool = False) -> str:

@@ -14,17 +14,19 @@ from pages.shared.layout import escaped, percent
 from pages.shared.measured import written
 from pages.shared.selection import Selection
 from vl_core.arrays import QueryMask, TokenMask
+from vl_core.counted import counted
 from vl_core.figures import heads as figures
 from vl_core.head_stats.grounding import OF_CLASS_TOKEN, OF_WORDS
 from vl_core.head_stats.looks import Looks, Received, looks
+from vl_core.short_names import short_labels
 from vl_core.token_attention import has_place, token_labels
 from vl_core.trace import Stack, TokenTable
 
 PICTURE_SIDE = 360  # pixels: twice what is shown, sharp on dense screens
 LISTED = 5
-BAR_WIDTH = 125  # pixels
+NARROW, WIDE = 92, 180  # pixels: three narrow columns, or a wide one and a narrow one, fit a page
 NO_PLACE = "The tokens of the image that are looked at here stand for no place in the picture."
-LONGEST = 13  # characters of a token's name in a small table
+LONGEST, LONGER = 13, 24  # characters of a token's name in a narrow and in a wide column
 COLUMN, HIGHEST = 260, 230  # pixels, of the picture's figure
 
 
@@ -69,7 +71,7 @@ def facts(stack: Stack, chosen: Selection, shown: Numbers) -> None:
     number = stack.layers[layer] + 1
     value = shown.means[layer] if head is None else shown.cells[layer, head]
     if head is None:
-        st.subheader(f"Layer {number}, mean of its {stack.n_heads} heads", anchor=False)
+        st.subheader(f"Layer {number}, mean of its {counted(stack.n_heads, 'head')}", anchor=False)
     else:
         st.subheader(f"Layer {number}, head {head + 1}", anchor=False)
     st.metric(escaped(shown.name), written(value), help=escaped(f"In {shown.unit}."))
@@ -177,7 +179,7 @@ def _said_of_picture(who: str, tokens: TokenTable, received: Received, drawn: To
 def strongest(stack: Stack, seen: Looks) -> None:
     """The pairs of tokens with the greatest weights, and the tokens that are looked at most."""
     st.markdown("**Looks at most**", help="The greatest weights from one token to another.")
-    queries, keys = _short_labels(stack.queries), _short_labels(stack.keys)
+    queries, keys = short_labels(stack.queries, LONGEST), short_labels(stack.keys, LONGEST)
     _list(
         {
             "token": [queries[pair.query] for pair in seen.pairs],
@@ -191,19 +193,16 @@ def strongest(stack: Stack, seen: Looks) -> None:
     )
     shares = seen.received[1]
     most = np.argsort(-np.nan_to_num(shares), kind="stable")[:LISTED]
+    keys = short_labels(stack.keys, LONGER)
     _list({"token": [keys[key] for key in most], "share": shares[most]}, "share")
-
-
-def _short_labels(tokens: TokenTable) -> list[str]:
-    """Names that leave room for the numbers beside them."""
-    labels = token_labels(tokens)
-    return [one if len(one) <= LONGEST else f"{one[: LONGEST - 1]}…" for one in labels]
 
 
 def _list(columns: Mapping[str, Sequence[object]], number: str) -> None:
     """A small table with a bar behind its numbers, the longest for the greatest."""
     greatest = float(np.nanmax([*columns[number], 1e-9]))
     bar = st.column_config.ProgressColumn(
-        format="%.3f", min_value=0, max_value=greatest, width=BAR_WIDTH
+        format="%.3f", min_value=0, max_value=greatest, width=NARROW
     )
-    st.dataframe(pd.DataFrame(columns), hide_index=True, column_config={number: bar})
+    width = WIDE if len(columns) == 2 else NARROW
+    texts = {name: st.column_config.TextColumn(width=width) for name in columns}
+    st.dataframe(pd.DataFrame(columns), hide_index=True, column_config=texts | {number: bar})

@@ -16,8 +16,8 @@ from vl_core import head_stats
 from vl_core.arrays import LayerCurve
 from vl_core.figures import heads as figures
 from vl_core.head_stats import views
-from vl_core.head_stats.meaning import CALLED
-from vl_core.trace import Stack
+from vl_core.trace import Stack, TokenTable
+from vl_core.trace.nouns import image_noun
 
 MASSES = {
     ("text", "text"): head_stats.TEXT_TO_TEXT_MASS,
@@ -33,7 +33,7 @@ def draw(stack: Stack, chosen: Selection) -> None:
     if not shares:
         return
     st.markdown("**Through the layers**: where attention goes, mean over the heads of each layer.")
-    st.caption(_reading(shares, chosen))
+    st.caption(_reading(shares, stack, chosen))
     figure = session.remembered(
         ("depth_profile", stack.name, chosen.specials),
         lambda: figures.depth_profile(shares, [layer + 1 for layer in stack.layers]),
@@ -48,12 +48,18 @@ def draw(stack: Stack, chosen: Selection) -> None:
     )
 
 
-def _reading(shares: Mapping[tuple[str, str], LayerCurve], chosen: Selection) -> str:
+def _reading(shares: Mapping[tuple[str, str], LayerCurve], stack: Stack, chosen: Selection) -> str:
     """What one of the lines means, and where the rest goes."""
     looking, seen = ("text", "image") if ("text", "image") in shares else next(iter(shares))
     line = f"“{figures.CALLED[looking].capitalize()} at {figures.CALLED[seen]}”"
-    says = f"{line} is the share of the {CALLED[looking]}' attention on all {CALLED[seen]}."
-    return f"{says} What is missing to 1 goes to special tokens." if chosen.specials else says
+    who, what = _called(stack.queries, looking), _called(stack.keys, seen)
+    says = f"{line} is the share of the {who}' attention on all {what}."
+    has_rest = chosen.specials and stack.keys.is_special.any()
+    return f"{says} What is missing to 1 goes to special tokens." if has_rest else says
+
+
+def _called(tokens: TokenTable, kind: str) -> str:
+    return "words" if kind == "text" else image_noun(tokens).many
 
 
 def _shares(stack: Stack, chosen: Selection) -> dict[tuple[str, str], LayerCurve]:

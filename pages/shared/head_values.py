@@ -3,12 +3,19 @@
 import numpy as np
 
 from pages.shared import requests, session
+from pages.shared.attention_files import offers_position
 from pages.shared.measured import Measured, Notes
 from pages.shared.selection import Selection
 from vl_core import head_stats
 from vl_core.arrays import HeadMap
 from vl_core.head_stats import HeadStatistic
-from vl_core.head_stats.meaning import answer_as_text, why_missing, why_zero
+from vl_core.head_stats.meaning import (
+    answer_as_text,
+    rows_of_answer,
+    why_all,
+    why_missing,
+    why_zero,
+)
 from vl_core.head_stats.passes import stored_key
 from vl_core.trace import Stack
 
@@ -24,13 +31,16 @@ def statistic(stack: Stack, chosen: Selection) -> Measured:
         values,
         _definition(one, stack),
         "" if has_value else why_missing(one, stack),
-        caution=forbidden(one, stack) if has_value else "",
+        caution=fixed(one, stack, with_specials=chosen.specials) if has_value else "",
     )
 
 
-def forbidden(one: HeadStatistic, stack: Stack) -> str:
-    """Why the statistic is nothing in every head of the stack by construction, if it is."""
-    return session.remembered(("forbidden", stack.name, one.key), lambda: why_zero(one, stack))
+def fixed(one: HeadStatistic, stack: Stack, *, with_specials: bool) -> str:
+    """Why the statistic is nothing, or of all attention, in every head by construction, if so."""
+    return session.remembered(
+        ("fixed", stack.name, one.key, with_specials),
+        lambda: why_zero(one, stack) or why_all(one, stack, with_specials=with_specials),
+    )
 
 
 def change(stack: Stack, chosen: Selection) -> Measured:
@@ -84,7 +94,13 @@ def _definition(one: HeadStatistic, stack: Stack) -> str:
 
 def _sentences(one: HeadStatistic, stack: Stack) -> list[str]:
     """What is measured, and what of it is of the model's own answer."""
-    return [sentence for sentence in (one.definition, answer_as_text(one, stack)) if sentence]
+    rows = rows_of_answer(one, stack)
+    both = "The attention page shows either row." if rows and _shows_either(stack) else ""
+    return [part for part in (one.definition, answer_as_text(one, stack), rows, both) if part]
+
+
+def _shows_either(stack: Stack) -> bool:
+    return bool(stack.kept_layers) and offers_position(stack)
 
 
 def _range(one: HeadStatistic) -> str:

@@ -15,22 +15,31 @@ if TYPE_CHECKING:
     from vl_core.capture import Estimate, Plan
 
 
-def tell(asked: Request, upload: Upload | None) -> None:
-    """How much memory it takes and what has no room, or why the model cannot read the example.
+def foreseen(asked: Request, upload: Upload | None) -> "Estimate | VLError | None":
+    """What an analysis would keep, or why the model cannot read the example.
 
-    Nothing of the embedded model, whose analyses are small.
+    None of the embedded model, whose analyses are small, and where nothing is asked.
     """
     is_empty = not asked.question.strip() and asked.source != "set"  # those bring their own text
     if asked.model == EMBEDDED_NAME or is_empty:
-        return
+        return None
     try:
-        estimate, budget = session.estimate(asked, upload), settings.trace_bytes()
+        return session.estimate(asked, upload)
     except VLError as error:
-        st.warning(escaped(str(error)), icon=":material/info:")
+        return error
+
+
+def tell(found: "Estimate | VLError | None") -> None:
+    """What was foreseen: how much memory it takes and what has no room, or why nothing is read."""
+    if found is None:
+        return
+    if isinstance(found, VLError):
+        st.warning(escaped(str(found)), icon=":material/info:")
         return
     from vl_core.capture import Plan  # noqa: PLC0415 it brings torch, as the model has done
 
-    st.caption(escaped(said(estimate, Plan.within(budget, estimate), budget)))
+    budget = settings.trace_bytes()
+    st.caption(escaped(said(found, Plan.within(budget, found), budget)))
 
 
 def said(estimate: "Estimate", plan: "Plan", budget: int) -> str:

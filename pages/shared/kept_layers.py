@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from pages.shared import session
 from pages.shared.selection import Selection
+from vl_core.counted import counted
 from vl_core.trace import Stack, Trace
 
 LISTED = 8  # layers that a sentence lists
@@ -58,7 +59,7 @@ class KeptLayers:
             return ""
         numbers = [stack.layers[place] for place in self.places]
         said = (
-            f"Of this stack's {stack.n_layers} layers, the attention of "
+            f"Of this stack's {counted(stack.n_layers, 'layer')}, the attention of "
             f"{listed(numbers, stack.n_layers)} was kept, and means over layers are over these: "
             "more did not fit the memory allowed for one analysis. The statistics of all heads "
             "were measured and stand on the heads page."

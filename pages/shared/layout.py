@@ -46,6 +46,11 @@ def escaped(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]()<>#+\-.!|~$:&])", r"\\\1", text)
 
 
+def cut(text: str, most: int) -> str:
+    """The text with at most so many characters, the last of which tells that it was longer."""
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+
+
 def percent(share: float) -> str:
     """A share (0..1) for reading, with one decimal and never rounded to nothing or to all."""
     if 0 < share < 0.001:

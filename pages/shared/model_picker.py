@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from pages.shared import model_list, models, settings
+from pages.shared import awaited, model_list, models, settings
+from pages.shared.awaited import Awaited
 from pages.shared.layout import escaped
 from pages.shared.progress import progress
 from vl_core import checkpoints
@@ -18,6 +19,7 @@ ANY = (
 FOLDERS = " The folder of a checkpoint on the server will do as well."
 ENDING = "It stops as soon as what is being done right now has been done."
 MEANWHILE = "It is loaded for everybody. What is on show stays, and other models can be asked."
+LEFT = "You do not wait for it any more. It goes on, as others do."
 
 
 def draw() -> None:
@@ -77,18 +79,7 @@ def _offer_to_load(name: str) -> None:
     """What the model is and takes, and the button that fetches and loads it."""
     job = models.loading(name)
     if job is not None and job.problem is None:
-        progress(job)
-        st.caption(ENDING if job.is_stopping else MEANWHILE)
-        st.button(
-            "Stop",
-            icon=":material/stop_circle:",
-            key="stop_model",
-            on_click=models.stop,
-            args=(name,),
-            disabled=job.is_stopping,
-            help="Loads it no further, for everybody who waits for it.",
-            width="stretch",
-        )
+        _on_its_way(name, job)
         return
     try:
         settings.check_offered(name)
@@ -106,6 +97,33 @@ def _offer_to_load(name: str) -> None:
         key="load_model",
         on_click=models.load,
         args=(name,),
+        width="stretch",
+    )
+
+
+def _on_its_way(name: str, job: Awaited[None]) -> None:
+    """How far it is, and the way to wait for it no longer, or again."""
+    if not job.is_stopping and not job.is_awaited_by(awaited.visitor()):
+        st.caption(LEFT)
+        st.button(
+            "Wait for it again",
+            icon=":material/undo:",
+            key="load_model",
+            on_click=models.load,
+            args=(name,),
+            width="stretch",
+        )
+        return
+    progress(job)
+    st.caption(ENDING if job.is_stopping else MEANWHILE)
+    st.button(
+        "Stop",
+        icon=":material/stop_circle:",
+        key="stop_model",
+        on_click=models.give_up,
+        args=(name,),
+        disabled=job.is_stopping,
+        help="Wait for it no longer. It is loaded no further unless others wait for it.",
         width="stretch",
     )
 

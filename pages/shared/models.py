@@ -1,6 +1,7 @@
 """The models of this server: the embedded one, those that are loaded, and loading others.
 
-A model is loaded in the background, for all visitors; whoever waits for it goes on with another.
+A model is loaded in the background, for all visitors; whoever waits for it goes on with another,
+and whoever gives it up leaves it to the others.
 Downloads go side by side, weights are read one model after the other: only so it is known what
 fits into the memory.
 """
@@ -18,8 +19,9 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.shared import settings
-from pages.shared.background import Job, Report
+from pages.shared import awaited, settings
+from pages.shared.awaited import Awaited
+from pages.shared.background import Report
 from pages.shared.memo import Memo
 from pages.shared.shelf import Shelf
 from vl_core import checkpoints
@@ -88,31 +90,34 @@ def warm_up() -> None:
 
 
 def load(name: str) -> None:
-    """Begin to fetch and load a model, unless that is under way."""
+    """Begin to fetch and load a model for this visitor, or wait for it if that is under way."""
     with _guard():
-        jobs = _jobs()
-        if is_ready(name) or (name in jobs and not jobs[name].is_done):
+        jobs, visitor = _jobs(), awaited.visitor()
+        if is_ready(name):
+            return
+        if name in jobs and not jobs[name].is_done:
+            jobs[name].join(visitor)
             return
         on_the_way = sum(not job.is_done for job in jobs.values())
-        jobs[name] = Job(partial(_load, name, on_the_way), nullcontext())
+        jobs[name] = Awaited(partial(_load, name, on_the_way), nullcontext(), visitor)
         jobs.move_to_end(name)
         _forget(jobs)
 
 
-def stop(name: str) -> None:
-    """Let the loading of this model end, for all who wait for it: it is fetched no further."""
+def give_up(name: str) -> None:
+    """Let this visitor wait for it no longer; where nobody else does, it is fetched no further."""
     with _guard():
         if name in _jobs():
-            _jobs()[name].stop(STOPPED.format(name))
+            _jobs()[name].give_up(awaited.visitor(), STOPPED.format(name))
 
 
-def loading(name: str) -> Job[None] | None:
+def loading(name: str) -> Awaited[None] | None:
     """The work of loading this model, on its way or failed; None if there is none to tell of."""
     job = _jobs().get(name)
     return None if job is None or (job.is_done and job.problem is None) else job
 
 
-def _forget(jobs: "OrderedDict[str, Job[None]]") -> None:
+def _forget(jobs: "OrderedDict[str, Awaited[None]]") -> None:
     """Drop what has arrived, and the oldest of what has failed."""
     ended = [name for name, job in jobs.items() if job.is_done]
     failed = [name for name in ended if jobs[name].problem is not None]
@@ -228,7 +233,7 @@ def _shelf() -> Shelf:
 
 
 @st.cache_resource(show_spinner=False)
-def _jobs() -> "OrderedDict[str, Job[None]]":
+def _jobs() -> "OrderedDict[str, Awaited[None]]":
     return OrderedDict()
 
 

@@ -8,31 +8,55 @@ import streamlit as st
 
 from pages.shared import session
 from pages.shared.layout import escaped
-from vl_core.errors import VLError
-from vl_core.figures.relative import relative_map
+from vl_core.errors import EmptySelectionError, VLError
+from vl_core.figures.relative import n_beyond, reach, relative_map
 from vl_core.sinks import NEUTRAL_PROMPT, Relative, relative_attention
-from vl_core.sinks.relative import DEFINITION, SOURCE
+from vl_core.sinks.relative import DEFINITION, SOURCE, asking
+from vl_core.token_attention import has_place, in_view, view_on_show
 from vl_core.trace import Stack, TokenTable, Trace
+from vl_core.trace.nouns import image_noun
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 
-def draw(trace: Trace, stack: Stack, layer: int | None, head: int | None, where: str) -> None:
+def can_divide(trace: Trace, stack: Stack) -> bool:
+    """Whether there is anything to divide: words that ask, about places in a picture, of a model.
+
+    Nothing is run for it. In a vision tower no word looks, query tokens have no place, and tensors
+    that were brought along have no model to ask anew.
+    """
+    if trace.example.image is None or not trace.provenance.family:
+        return False
+    try:
+        asking(trace, stack.name)
+    except EmptySelectionError:
+        return False
+    return bool(has_place(stack.keys).any())
+
+
+def draw(
+    trace: Trace, stack: Stack, layer: int | None, head: int | None, where: str, wanted_view: str
+) -> None:
     """The choice to ask the neutral prompt too, and the map that follows; where: layer and head.
 
-    stack: one of the trace's own, with its sinks: dividing takes them out.
+    stack: one of the trace's own, with its sinks: dividing takes them out. wanted_view: of the
+    picture, where the model has several. Nothing is offered where nothing can be divided.
     """
+    if not can_divide(trace, stack):
+        return
     is_wanted = st.toggle(
         "Divide by a neutral prompt",
         key="neutral_prompt",
-        help=f"Runs the model once more, with “{NEUTRAL_PROMPT}”",
+        help=f"Runs the model once more, with “{NEUTRAL_PROMPT}”: this takes as long as the "
+        "analysis of your own question did.",
     )
     if not is_wanted:
         return
+    noun = image_noun(stack.keys)
     st.caption(
-        f"{escaped(DEFINITION)} 1 × is looked at for either, more is looked at for this question. "
-        f"Source: {SOURCE}."
+        f"{escaped(DEFINITION.replace('patch', noun.one))} 1 × is looked at for either, more is "
+        f"looked at for this question. Source: {SOURCE}."
     )
     try:
         neutral = session.trace_of(replace(session.request(), question=NEUTRAL_PROMPT))
@@ -40,29 +64,48 @@ def draw(trace: Trace, stack: Stack, layer: int | None, head: int | None, where:
     except VLError as error:
         st.info(escaped(str(error)), icon=":material/info:")
         return
-    figure = _figure(trace, stack, found, f"Relative to a neutral prompt: {where}")
-    if figure is None:
+    view = view_on_show(stack.keys, wanted_view)
+    if (in_view(stack.keys, view) & np.isfinite(found.values)).any():
+        figure = _figure(trace, stack, found, f"Relative to a neutral prompt: {where}", view)
+        st.plotly_chart(figure, theme=None, width="content", key="neutral_prompt_map")
+        # No line break may tear a number from its sign.
+        said = _said_of_colors(stack.keys, found.values, view)
+        st.caption(said.replace(" ×", "\N{NO-BREAK SPACE}×"))
+    else:
+        what = f"the view “{view}” of the picture" if view else "the picture"
         st.info(
-            "The neutral prompt gives the picture next to no attention here, so there is nothing "
-            "to divide by. Choose another head or layer.",
+            f"The neutral prompt gives {what} next to no attention here, so there is nothing to "
+            "divide by. Choose another head or layer.",
             icon=":material/info:",
         )
-    else:
-        st.plotly_chart(figure, theme=None, key="neutral_prompt_map")
-    st.caption(_said(found, stack.keys, neutral.streams[stack.query_stream].tokens))
+    st.caption(_said(found, stack.keys, neutral.streams[stack.query_stream].tokens, view))
 
 
-def _figure(trace: Trace, stack: Stack, found: Relative, title: str) -> "go.Figure | None":
+def _figure(trace: Trace, stack: Stack, found: Relative, title: str, view: str) -> "go.Figure":
     example = trace.example
-    if example.picture is None or example.original_size is None:
-        return None
-    if not (np.isfinite(found.values) & ~np.isnan(stack.keys.boxes).any(axis=1)).any():
-        return None
     picture = np.asarray(example.picture.convert("RGB"))
-    return relative_map(picture, example.original_size, stack.keys, found.values, title)
+    title = f"{title}, {view}" if view else title
+    figure = relative_map(picture, example.original_size, stack.keys, found.values, title, view)
+    # Streamlit's own theme for charts writes in a gray that is too light to read.
+    ink = st.get_option(f"theme.{st.context.theme.type or 'light'}.textColor")
+    return figure.update_layout(font_color=ink)
 
 
-def _said(found: Relative, keys: TokenTable, asked: TokenTable) -> str:
+def _said_of_colors(keys: TokenTable, values: np.ndarray, view: str) -> str:
+    """How colors tell ratios, and how many lie beyond them."""
+    ratios = values[in_view(keys, view) & np.isfinite(values)]
+    limit = 2 ** reach(ratios)
+    said = f"Each step of color is a doubling: 1 × is pale, {limit:,} × and more is the last red, "
+    said += f"1/{limit:,} × and less the last blue."
+    count = n_beyond(ratios)
+    if not count:
+        return said
+    noun = image_noun(keys)
+    who = f"{count} {noun.one} lies" if count == 1 else f"{count} {noun.many} lie"
+    return f"{said} {who} beyond; point there for the number."
+
+
+def _said(found: Relative, keys: TokenTable, asked: TokenTable, view: str) -> str:
     """Whose rows were divided, what is missing, and whether the model could read the prompt."""
     if found.is_last:
         places = f"{found.queries[0] + 1} and {found.neutral_queries[0] + 1}"
@@ -70,11 +113,12 @@ def _said(found: Relative, keys: TokenTable, asked: TokenTable) -> str:
         parts = [f"Divided are {of}token of the answer."]
     else:
         parts = ["Divided are the mean rows of all words of either question."]
-    missing = int((keys.is_image & np.isnan(found.values)).sum())
+    drawn, noun = in_view(keys, view), image_noun(keys)
+    missing = int((drawn & np.isnan(found.values)).sum())
     if missing:
         parts.append(
-            f"{missing} of {int(keys.is_image.sum())} patches are left uncolored: the neutral "
-            "prompt gives them less than a thousandth of its mean patch."
+            f"{missing} of {int(drawn.sum())} {noun.many} are left uncolored: the neutral prompt "
+            f"gives them less than a thousandth of its mean {noun.one}."
         )
     unknown, words = int(asked.is_unknown.sum()), int(asked.is_text.sum())
     if unknown:

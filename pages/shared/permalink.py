@@ -177,7 +177,12 @@ def _request(parameters: Mapping[str, str]) -> Request | None:
             wanted = wanted if question else _with_first_question(wanted)
             return _with_instead(wanted, parameters)
     # A link that names no picture is about the one on show.
-    return _with_instead(session.request(), parameters) if "instead" in parameters else None
+    wanted = session.request()
+    if "model" in parameters:
+        wanted = replace(wanted, model=model)
+    if "instead" in parameters:
+        wanted = _with_instead(wanted, parameters)
+    return None if wanted == session.request() else wanted
 
 
 def _place(parameters: Mapping[str, str]) -> Place:

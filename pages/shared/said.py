@@ -1,6 +1,8 @@
 """What a model said, in words: a probability is only called so where it is one."""
 
 from pages.shared.layout import percent
+from pages.shared.measured import written
+from vl_core.counted import counted
 from vl_core.trace import Prediction
 
 NOT_TOLD = "not told"  # what a model said that ran elsewhere
@@ -18,8 +20,8 @@ def answer(prediction: Prediction) -> tuple[str, str]:
     if prediction.kind == "similarity":
         return f"cosine {cosine(number)}", ""
     if prediction.kind == "text":
-        stopped = f"stopped after {len(prediction.top)} tokens" if prediction.is_cut_off else ""
-        return generated(prediction), stopped
+        stopped = f"stopped after {counted(len(prediction.top), 'token')}"
+        return generated(prediction), stopped if prediction.is_cut_off else ""
     if prediction.kind == "score":
         return f"score {score(number)}", ""
     return text, percent(number)
@@ -32,9 +34,9 @@ def generated(prediction: Prediction) -> str:
 
 def score(value: float) -> str:
     """A score for reading: two decimals, a true minus sign, and none before zero."""
-    return f"{value:z.2f}".replace("-", "\N{MINUS SIGN}")
+    return written(value, 2)
 
 
 def cosine(value: float) -> str:
     """A cosine for reading: three decimals, a true minus sign, and none before zero."""
-    return f"{value:z.3f}".replace("-", "\N{MINUS SIGN}")
+    return written(value, 3)

@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING, TypeVar
 import streamlit as st
 
 from pages.shared import models, requests, settings
+from pages.shared.clock import CLOCK
 from pages.shared.data_sets import sets
 from pages.shared.memo import Memo
 from pages.shared.requests import Request, Upload
 from vl_core import findings, store
+from vl_core.checkpoints import EMBEDDED_NAME
 from vl_core.datasets.gallery import WORKED_EXAMPLE
-from vl_core.errors import BudgetError, SettingError, VLError
+from vl_core.errors import BudgetError, SettingError, TextError, VLError
 from vl_core.example import Example
 from vl_core.shortage import is_shortage
 from vl_core.trace import Trace
@@ -29,7 +31,8 @@ from vl_core.trace import Trace
 if TYPE_CHECKING:
     from vl_core.attribution.ablation import HeadEffects
     from vl_core.capture import Estimate
-    from vl_core.model import Model, Progress
+    from vl_core.counting import Progress
+    from vl_core.model import Model
 
 T = TypeVar("T")
 
@@ -147,6 +150,23 @@ def analyse_if_asked() -> tuple[Request, VLError] | None:
     return None
 
 
+def can_read(wanted: Request) -> bool:
+    """Whether the model can read this text, which may be too long; nothing is run.
+
+    It is taken for granted of the embedded model, which reads all questions about scenes, and of
+    one that is not loaded. What else may be wrong is said where it is analysed.
+    """
+    if wanted.model == EMBEDDED_NAME or not models.is_loaded(wanted.model):
+        return True
+    try:
+        models.model(wanted.model).estimate(requests.example(wanted, None))
+    except TextError:
+        return False
+    except VLError:
+        return True
+    return True
+
+
 def add_own_modules() -> None:
     """Import the modules in which this server's owner registers statistics and families, once."""
     _own_modules()
@@ -216,11 +236,13 @@ def _held(wanted: Request) -> tuple[str, Trace]:
 
 @contextmanager
 def told(what: str) -> Iterator["Progress"]:
-    """Say on the page what is being done, until it is done or has failed."""
+    """Say on the page what is being done and for how long, until it is done or has failed."""
     place = st.empty()
     try:
-        with place.status(what, expanded=True) as status:
-            yield status.write
+        with place.status(what, expanded=True):
+            line = st.empty()
+            st.html(CLOCK)
+            yield line.write
     finally:
         place.empty()
 

@@ -38,13 +38,35 @@ def is_folder(name: str) -> bool:
 
 def check_offered(name: str) -> None:
     """Raise ModelError for a name that no visitor may choose here, or that is none."""
-    if name == EMBEDDED_NAME or is_folder(name):
+    if name == EMBEDDED_NAME:
+        return
+    if is_folder(name):
+        _check_folder(name)
         return
     if models() and name not in models():
         raise ModelError(
             f"This server does not offer the model {name[:MAX_NAME]!r}. Choose one of its list."
         )
+    if _is_path(name):
+        raise ModelError(
+            "Folders are not open to visitors of this server. Give the name of a model at Hugging "
+            "Face, owner/name."
+        )
     hub_name(name)
+
+
+def _check_folder(name: str) -> None:
+    if not os.path.isdir(name):  # noqa: PTH112 no error for any name
+        raise ModelError(
+            f"There is no folder {name[:MAX_NAME]!r} on this server, and it is no name of a model "
+            "at Hugging Face, which is owner/name. Check the spelling."
+        )
+
+
+def _is_path(name: str) -> bool:
+    """Whether whoever typed this meant a folder; nobody looks whether it is there."""
+    is_address = "://" in name
+    return not is_address and (name[:1] in {"/", "~", "."} or name.count("/") > 1 or "\\" in name)
 
 
 def data_sets() -> dict[str, str]:

@@ -9,12 +9,15 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from pages.shared.components.state_map import Nearest
+from pages.shared.measured import written
 from vl_core import neighbours
 from vl_core.arrays import Points, TokenMask
 from vl_core.figures.states import mark_kinds, state_names
 from vl_core.neighbours import ModalityGap
-from vl_core.token_attention import token_labels, token_names
+from vl_core.short_names import short_labels, short_names
+from vl_core.token_attention import token_labels
 from vl_core.trace import Stream
+from vl_core.trace.nouns import image_noun
 from vl_core.trace.unpacked import UnpackedStates
 
 ALL_PAIRS = 2_000_000  # cosines, of all states together, that do not keep the page waiting
@@ -58,9 +61,15 @@ class ShownStates:
         labels = token_labels(self.stream.tokens)
         return tuple(labels[position] for position in self.positions)
 
+    @cached_property
+    def short_texts(self) -> tuple[str, ...]:
+        """What each mark is called where room is scarce."""
+        labels = short_labels(self.stream.tokens)
+        return tuple(labels[position] for position in self.positions)
+
     def name(self, mark: int) -> str:
-        """What a mark is called in a sentence."""
-        return token_names(self.stream.tokens)[self.positions[mark]]
+        """What a mark is called in a sentence; a long text is cut."""
+        return short_names(self.stream.tokens)[self.positions[mark]]
 
     @cached_property
     def kinds(self) -> tuple[str, ...]:
@@ -110,12 +119,14 @@ class ShownStates:
         return {
             "Hidden state": self.names,
             "Nearest words": tuple(self._listed(marks[row, 0], cosines[row, 0]) for row in rows),
-            "Nearest patches": tuple(self._listed(marks[row, 1], cosines[row, 1]) for row in rows),
+            f"Nearest {image_noun(self.stream.tokens).many}": tuple(
+                self._listed(marks[row, 1], cosines[row, 1]) for row in rows
+            ),
         }
 
     def _listed(self, marks: Int[np.ndarray, "rank"], cosines: Float[np.ndarray, "rank"]) -> str:
         found = [
-            f"{self.texts[mark].removeprefix('patch ')} ({_written(cosine)})"
+            f"{self.short_texts[mark].removeprefix('patch ')} ({written(cosine, 2)})"
             for mark, cosine in zip(marks[:IN_TABLE], cosines[:IN_TABLE], strict=True)
             if mark >= 0
         ]
@@ -155,8 +166,3 @@ class ShownStates:
         if not with_states or not self.can_be_taken_whole:
             return found
         return found | {"hidden_states": np.stack(list(self.states))}
-
-
-def _written(cosine: float) -> str:
-    # A true minus sign, and none before zero.
-    return f"{cosine:z.2f}".replace("-", "\N{MINUS SIGN}")

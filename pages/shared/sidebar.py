@@ -9,10 +9,26 @@ from pages.shared.data_sets import browsing, set_picture, set_show
 from pages.shared.layout import escaped
 from pages.shared.requests import OWN_TENSORS, Request, Upload
 from vl_core.datasets import gallery
-from vl_core.errors import VLError
+from vl_core.errors import ImageError, VLError
 
 SOURCES = {"gallery": "Gallery", "scene": "Scene", "upload": "Upload"}
 SET = {"set": "Data set"}  # offered as soon as an example of a data set was on show
+INSTEAD = (
+    "Put something else in place of the picture and ask the same: what does not change was not "
+    "about the picture."
+)
+NO_PIXELS = (
+    "This model reads no pixels but the regions that a detector found, and those would stay the "
+    "same whatever picture stood here."
+)
+REGIONS = (
+    "This model reads no pixels but the regions that a detector found in the picture. Add the file "
+    "with these above."
+)
+REGIONS_ELSEWHERE = (
+    "This model reads no pixels but the regions that a detector found in a picture. Choose "
+    "*Upload* to bring both."
+)
 MAX_QUESTION = 500  # characters; the model's own limit is counted in tokens and said by the core
 
 
@@ -34,8 +50,6 @@ def draw() -> None:
             key="source",
             on_change=_suggest_question,
         )
-        if source != "upload" and models.feature_width(_model()) is not None:
-            st.info("This model reads a detector's regions. Choose *Upload* to bring some.")
         {"gallery": _gallery, "scene": _scene, "upload": _upload, "set": _set}[source]()
         st.caption(_privacy())
 
@@ -103,10 +117,12 @@ def _scene() -> None:
 
 
 def _draw_scene() -> None:
+    """Ask the first question of a new scene that the model can read, as some are long."""
     seed = requests.new_seed()
     st.session_state["seed"] = seed
     wanted = Request(_model(), "scene", str(seed), "")
-    _ask(Request(_model(), "scene", str(seed), requests.known_questions(wanted)[0].text))
+    asked = [replace(wanted, question=one.text) for one in requests.known_questions(wanted)]
+    _ask(next(filter(session.can_read, asked), asked[0]))
 
 
 def _upload() -> None:
@@ -178,7 +194,11 @@ def _question(
     """The question's field and what the model is shown; returns all that is chosen."""
     # Streamlit forgets a field that a run does not draw; what stood in it is kept beside it.
     st.session_state.setdefault("question", st.session_state.get("typed", ""))
-    is_ready = has_picture and models.is_ready(_model())
+    # What the form was sent with is known before it is drawn.
+    asked = replace(chosen, question=st.session_state["question"], instead=_instead(chosen))
+    wanted = _lacking(chosen)
+    is_ready = has_picture and models.is_ready(_model()) and wanted is None
+    found = kept.foreseen(asked, upload) if is_ready else None
     with st.form("question_form", border=False):
         st.text_input("Question", key="question", max_chars=MAX_QUESTION, placeholder=placeholder)
         is_asked = st.form_submit_button(
@@ -186,10 +206,10 @@ def _question(
             type="primary",
             icon=":material/play_arrow:",
             width="stretch",
-            disabled=not is_ready,
+            # Another question may do where the text is refused, but not where the picture is.
+            disabled=not is_ready or isinstance(found, ImageError),
         )
-    st.session_state["typed"] = text = st.session_state["question"]
-    asked = replace(chosen, question=text, instead=_instead(chosen))
+    st.session_state["typed"] = st.session_state["question"]
     names = {"": "The picture itself"} | requests.replacements(chosen)
     # The field follows what is on show, which also the pages can change.
     st.session_state["instead"] = asked.instead
@@ -200,17 +220,29 @@ def _question(
         key="instead",
         on_change=_put_in_place,
         args=(asked, upload),
-        disabled=not is_ready or models.feature_width(_model()) is not None,
-        help="Put something else in place of the picture and ask the same: what does not change "
-        "was not about the picture.",
+        disabled=not is_ready or _reads_regions(),
+        help=NO_PIXELS if _reads_regions() else INSTEAD,
     )
-    if is_ready:
-        kept.tell(asked, upload)
+    if has_picture and wanted is not None:
+        st.info(wanted)
+    elif is_ready:
+        kept.tell(found)
     if is_asked:
         _note(asked, upload)
     elif is_ready and session.wanted().model not in {asked.model, OWN_TENSORS}:
         st.caption("On show is still what another model did; *Analyse* asks this one.")
     return asked
+
+
+def _reads_regions() -> bool:
+    return models.feature_width(_model()) is not None
+
+
+def _lacking(chosen: Request) -> str | None:
+    """What must be brought beside the picture before the model can be asked, as Markdown."""
+    if not _reads_regions() or chosen.regions:
+        return None
+    return REGIONS if chosen.source == "upload" else REGIONS_ELSEWHERE
 
 
 def _instead(chosen: Request) -> str:
@@ -235,9 +267,12 @@ def _put_in_place(asked: Request, upload: Upload | None) -> None:
 
 
 def _ask(wanted: Request) -> None:
-    """Write the question into its field, and ask it unless the model must be loaded first."""
+    """Write the question into its field, and ask it unless the model must be loaded first.
+
+    Or unless it lacks what a gallery does not have.
+    """
     _type(wanted.question)
-    if models.is_ready(wanted.model):
+    if models.is_ready(wanted.model) and _lacking(wanted) is None:
         _note(wanted, None)
 
 

@@ -4,23 +4,31 @@ A page draws `choice`, works with the stack that it returns, and says with `of_r
 what the sinks take. Nothing is left out unless the visitor chose it, and then it is said.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import streamlit as st
 
 from pages.shared import session
-from pages.shared.layout import escaped, percent
+from pages.shared.layout import cut, escaped, percent
 from vl_core import sinks
+from vl_core.counted import counted
 from vl_core.sinks import KINDS, MEASURED, Sink, SinkKind, Sinks
-from vl_core.token_attention import token_names
+from vl_core.token_attention import token_labels
 from vl_core.trace import Stack, Trace
+from vl_core.trace.nouns import image_noun
 
+LONGEST = 16  # characters of a token's name
 SHOWN, LEFT_OUT = "shown", "left out"
 MODES = {SHOWN: "Shown", LEFT_OUT: "Left out"}
 MOST_WEIGHTS = 2**26  # gone through without being asked to: some seconds
 NAMED = 4  # sinks that a sentence lists
+NO_BREAK = "\N{NO-BREAK SPACE}"
+NONE = "No token is a sink by any rule here."
+NONE_YET = "No token is a sink here by the rules that were tried."
 LEFT = "Each row is divided by what is left of it; one with nothing left is missing."
 
 
@@ -57,9 +65,11 @@ def choice(trace: Trace, stack: Stack) -> Shown:
             required=True,
             persist_state="session",
             disabled=not present,
-            help="Tokens that take attention whatever is asked. Left out, nobody looks at them: "
-            "each row is divided by what is left of it.",
+            help="Tokens that take attention whatever is asked, and special tokens, whatever they "
+            "take. Left out, nobody looks at them: each row is divided by what is left of it.",
         )
+        if not present:
+            st.caption(NONE if offered == KINDS else NONE_YET, width="content")
         kinds = present
         if mode == LEFT_OUT and len(present) > 1:
             kinds = _chosen_kinds(present)
@@ -88,7 +98,7 @@ def _present(found: Sinks, offered: tuple[SinkKind, ...]) -> tuple[SinkKind, ...
 
 
 def _chosen_kinds(present: tuple[SinkKind, ...]) -> tuple[SinkKind, ...]:
-    names = {kind.key: f"{kind.name}s" for kind in present} | {MEASURED.key: MEASURED.name}
+    names = {kind.key: kind.plural for kind in present}
     # Those of another stack would be an error to this one's widget.
     kept = [key for key in st.session_state.get("sink_kinds", names) if key in names]
     st.session_state["sink_kinds"] = kept
@@ -126,7 +136,7 @@ def _found(found: Sinks, kind: SinkKind, offered: Sequence[SinkKind]) -> str:
         return f"None by this rule. {escaped(reason)}"
     keys = found.found(kind).keys
     count, layers = int(keys.any(axis=0).sum()), int(keys.any(axis=1).sum())
-    return f"{count} here, in {layers} of {len(keys)} layers."
+    return f"{count} here, in {layers} of {counted(len(keys), 'layer')}."
 
 
 def of_rows(
@@ -139,32 +149,68 @@ def of_rows(
     if direction == "looks_at" and tokens:
         rows, of = tokens, "this row" if len(tokens) == 1 else "these rows"
     else:
-        rows, of = _content(shown.whole), "the attention of all words and patches"
-    listed = shown.sinks.listed(_shares(shown, layer, head, rows), layer, shown.kinds)
-    if not listed:
+        rows, of = _content(shown.whole), f"the attention of all {_content_called(shown.whole)}"
+    if (taken := _taken(shown, layer, head, rows)) is None:
         _say_nothing_is_left_out(shown)
         return
-    taken = f"{_total(listed)} of {of}: {_names(shown.whole, listed)}"
-    if shown.is_left_out:
-        st.markdown(f"**Left out: {_count(listed)}**, which took {taken}. {LEFT}")
-    else:
-        st.markdown(f"**{_count(listed)}** {'takes' if len(listed) == 1 else 'take'} {taken}.")
+    uniform = f" ({taken.uniform})" if taken.uniform else ""
+    _say(shown, taken, f"{taken.total} of {of}{uniform}")
 
 
 def of_heads(shown: Shown, layer: int, head: int | None) -> None:
     """Say what the sinks of a layer take of a head, and of all heads where that is known."""
-    shares = _shares(shown, layer, head, _content(shown.whole))
-    listed = shown.sinks.listed(shares, layer, shown.kinds)
-    if not listed:
+    if (taken := _taken(shown, layer, head, _content(shown.whole))) is None:
         _say_nothing_is_left_out(shown)
         return
     where = f"layer {shown.whole.layers[layer] + 1}"
     who = f"the heads of {where} on average" if head is None else f"{where}, head {head + 1}"
-    verb = "took" if shown.is_left_out else "take"
-    text = f"which {verb} {_total(listed)} of the attention of words and patches in {who}"
-    start = "Left out: " if shown.is_left_out else ""
-    said = f"**{start}{_count(listed)}**, {text}{_range(shown)}: {_names(shown.whole, listed)}."
-    st.markdown(f"{said} {LEFT}" if shown.is_left_out else said)
+    besides = "; ".join(filter(None, [taken.uniform, _range(shown)]))
+    of = f"the attention of {_content_called(shown.whole)} in {who}"
+    _say(shown, taken, f"{taken.total} of {of}{f' ({besides})' if besides else ''}")
+
+
+class _Taken(NamedTuple):
+    """What the sinks take of some rows, in words.
+
+    count: how many there are, and what they are called. total: their share. uniform: what it would
+    be if the rows were spread evenly, empty where nobody looks. names: of the greatest.
+    """
+
+    count: str
+    is_one: bool
+    total: str
+    uniform: str
+    names: str
+
+
+def _taken(
+    shown: Shown, layer: int | None, head: int | None, queries: Sequence[int]
+) -> _Taken | None:
+    """What the sinks take of these rows; nothing where there are none."""
+    listed = shown.sinks.listed(_shares(shown, layer, head, queries), layer, shown.kinds)
+    if not listed:
+        return None
+    total, uniform = sum(sink.share for sink in listed), _uniform(shown, layer, queries)
+    written = [_written(share) for share in (total, uniform) if not np.isnan(share)]
+    is_known = len(written) == 2
+    # Told apart as they are read: what takes its share to the digit takes no more than that.
+    is_more = is_known and total > uniform and written[0] != written[1]
+    return _Taken(
+        _counted(listed, are_sinks=is_more),
+        len(listed) == 1,
+        _total(listed),
+        f"{written[1]} if spread evenly" if is_known else "",
+        _names(shown.whole, listed),
+    )
+
+
+def _say(shown: Shown, taken: _Taken, what: str) -> None:
+    if shown.is_left_out:
+        start = f"**Left out: {taken.count}**, which took"
+        st.markdown(f"{start} {what}: {taken.names}. {LEFT}")
+    else:
+        verb = "takes" if taken.is_one else "take"
+        st.markdown(f"**{taken.count}** {verb} {what}: {taken.names}.")
 
 
 def _say_nothing_is_left_out(shown: Shown) -> None:
@@ -179,11 +225,29 @@ def _range(shown: Shown) -> str:
     removed = shown.sinks.removed(shown.kinds)
     if np.isnan(removed).all():
         return ""
-    return f" ({_written(np.nanmin(removed))} to {_written(np.nanmax(removed))} over all heads)"
+    return f"{_written(np.nanmin(removed))} to {_written(np.nanmax(removed))} over all heads"
 
 
 def _content(stack: Stack) -> list[int]:
     return np.flatnonzero(stack.queries.is_text | stack.queries.is_image).tolist()
+
+
+def _content_called(stack: Stack) -> str:
+    """Who has attention to give: words, patches, or both."""
+    tokens = stack.queries
+    patches = image_noun(tokens).many
+    kinds = {"words": tokens.is_text, patches: tokens.is_image}
+    return " and ".join(name for name, is_kind in kinds.items() if is_kind.any()) or "words"
+
+
+def _uniform(shown: Shown, layer: int | None, queries: Sequence[int]) -> float:
+    """What would fall on the sinks if each of these queries looked at all it may alike."""
+    name, kinds = shown.whole.name, shown.kinds
+    chosen = np.isin(np.arange(len(shown.whole.queries)), queries)
+    return session.remembered(
+        ("uniform", name, tuple(kind.key for kind in kinds), layer, tuple(queries)),
+        lambda: shown.sinks.uniform(chosen, layer, kinds),
+    )
 
 
 def _shares(
@@ -197,8 +261,13 @@ def _shares(
     )
 
 
-def _count(listed: Sequence[Sink]) -> str:
-    return f"{len(listed)} sink{'' if len(listed) == 1 else 's'}"
+def _counted(listed: Sequence[Sink], *, are_sinks: bool) -> str:
+    """How many: sinks, or by the names of their rules where they take no more than their share."""
+    if are_sinks:
+        return f"{len(listed)} sink{'' if len(listed) == 1 else 's'}"
+    counts = Counter(sink.kinds[0] for sink in listed)
+    parts = [f"{n} {kind.name if n == 1 else kind.plural}" for kind, n in counts.items()]
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if parts[1:] else parts)
 
 
 def _total(listed: Sequence[Sink]) -> str:
@@ -208,17 +277,28 @@ def _total(listed: Sequence[Sink]) -> str:
 
 def _written(share: float) -> str:
     """A share that no line break tears from its sign."""
-    return percent(share).replace(" ", "\N{NO-BREAK SPACE}")
+    return percent(share).replace(" ", NO_BREAK)
 
 
 def _names(stack: Stack, listed: Sequence[Sink]) -> str:
-    """The greatest, each with its share and kinds, and how many more there are."""
-    names = token_names(stack.keys)
+    """The greatest, each with its share and kinds, and how many more there are.
+
+    Tokens of one name, which nobody could tell apart, are told together.
+    """
+    alike: dict[tuple[str, tuple[SinkKind, ...]], list[Sink]] = {}
+    labels, is_patch = token_labels(stack.keys), stack.keys.is_image
+    for sink in listed:
+        alike.setdefault((labels[sink.key], sink.kinds), []).append(sink)
+    groups = sorted(alike.items(), key=lambda one: -sum(sink.share for sink in one[1]))
     parts = []
-    for sink in listed[:NAMED]:
-        kinds = ", ".join(kind.name for kind in sink.kinds)
-        share = "" if np.isnan(sink.share) else f" {_written(sink.share)}"
-        parts.append(f"{escaped(names[sink.key])}{share} ({kinds})")
-    rest = listed[NAMED:]
+    for (label, kinds), those in groups[:NAMED]:
+        name = escaped(cut(label, LONGEST))
+        called = name if is_patch[those[0].key] else f"'{name}'"
+        if those[1:]:
+            called = f"{len(those)}{NO_BREAK}×{NO_BREAK}{called}"
+        share = sum(sink.share for sink in those)
+        written = "" if np.isnan(share) else f" {_written(share)}"
+        parts.append(f"{called}{written} ({', '.join(kind.name for kind in kinds)})")
+    rest = [sink for _, those in groups[NAMED:] for sink in those]
     more = [f"and {len(rest)} more, {_total(rest)} together"] if rest else []
     return "; ".join([*parts, *more])

@@ -4,6 +4,7 @@ import numpy as np
 
 from pages.shared import head_effects, requests, session
 from pages.shared.layout import percent
+from pages.shared.measured import written
 from pages.shared.requests import Request
 from vl_core.arrays import HeadMap
 from vl_core.checkpoints import EMBEDDED_NAME
@@ -109,7 +110,7 @@ def _on_type(stop: Request) -> str:
 
 
 def _nats(change: float) -> str:
-    return f"{change:z.3f} nats".replace("-", "\N{MINUS SIGN}")
+    return f"{written(change, 3)} nats"
 
 
 def _own_stack(stop: Request) -> Stack:

@@ -14,6 +14,8 @@ from tests.attribution.models import (
 )
 from vl_core import families
 from vl_core.attribution.relevancy import relevancy
+from vl_core.attribution.self_attention import SelfAttention
+from vl_core.capture import tapping
 from vl_core.errors import ModelError
 from vl_core.example import Example
 
@@ -87,6 +89,16 @@ def test_models_of_several_stacks_are_refused(model, kind):
     """The rules of self-attention alone do not cover them."""
     with pytest.raises(ModelError, match="a single stack of self-attention"):
         relevancy(as_family(model, kind), example())
+
+
+def test_attention_that_can_only_be_overheard_has_no_gradients(tmp_path):
+    """One such layer among others is named, and none is passed over."""
+    model = tiny_model(tmp_path)
+    name = SelfAttention.of(model).modules[1]
+    tapping.overhear(model.family.model, [name])
+
+    with pytest.raises(ModelError, match=rf"^{name} of this model .* neither changed nor diff"):
+        relevancy(model, example())
 
 
 def test_models_without_a_class_token_are_refused(model):

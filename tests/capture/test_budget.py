@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import replace
+from inspect import unwrap
 
 import numpy as np
 import pytest
@@ -277,3 +278,16 @@ def test_a_module_with_two_places_has_an_evaluation_of_each():
     stacks = footprint.estimate(tables).stacks
 
     assert stacks == {"t<-v": {0: (12 + 15) * 3 * 4}, "v<-t": {0: 12 * 15 * 3 * 2}}
+
+
+@pytest.mark.parametrize("budget", [-1, "1GB", None, float("nan")])
+def test_a_budget_is_a_number_of_bytes(budget):
+    """What is none is told so; nothing checks types where the app runs."""
+    with pytest.raises(BudgetError, match="a number of bytes from 0 on is wanted"):
+        unwrap(capture.budget.check)(budget)
+
+
+@pytest.mark.parametrize("budget", [0, 1e9, np.int64(5)])
+def test_any_number_of_bytes_will_do(budget):
+    """Whole or not, of Python's or of numpy's."""
+    unwrap(capture.budget.check)(budget)

@@ -217,6 +217,19 @@ def test_another_model_is_not_edited_in_silence(small):
             model(**inputs)
 
 
+def test_a_module_that_is_never_reached_is_not_left_as_it_is_in_silence(small):
+    """Where a name is no attention module's, or the model does not run."""
+    model, inputs = small
+    name = attention_names(model)[1]
+    for modules, run in (([name, "answers"], lambda: model(**inputs)), ([name], lambda: None)):
+        for block in (
+            capture.editing(model, lambda _, output: output, modules),
+            capture.differentiable(model, modules),
+        ):
+            with pytest.raises(ModelError, match=f"^{modules[-1]} computed no attention"), block:
+                run()
+
+
 def test_threads_edit_only_themselves(small):
     """Runs of one model object at once, some edited and some not, give what each gives alone."""
     model, inputs = small

@@ -17,9 +17,11 @@ from tests.capture import zoo
 from tests.families import tiny
 from tests.families.checks import FamilyChecks
 from vl_core import capture, families
+from vl_core.attribution.ablation import ROLES, HeadMeans, head_effects, head_means
 from vl_core.capture import Evaluation, Recorder, adapters, tap, tapping
 from vl_core.capture.tap import tapped
 from vl_core.capture.tapping import Overheard
+from vl_core.errors import ModelError
 from vl_core.families.geometry import Frame
 from vl_core.families.loading import pretrained
 from vl_core.families.single_stream import Pictures, SingleStream
@@ -146,7 +148,7 @@ class TestHomemade(FamilyChecks):
         assert stack.weights.shape == (3, 5, 30, 30)
         assert trace.streams["encoder"].tokens.boxes[-1].tolist() == [275.0, 142.5, 330.0, 190.0]
 
-    def test_threads_wait_for_each_other(self, model):
+    def test_threads_hear_only_themselves(self, model):
         """Hooks are every thread's: traces made at the same time are those made in turn."""
         examples = [
             vl_core.Example(random_picture(self.size, seed), f"what {'is ' * seed}red ?")
@@ -168,6 +170,17 @@ class TestHomemade(FamilyChecks):
 
         assert estimate.stacks["encoder"] == dict.fromkeys(range(3), 5 * 30 * 30 * 2)
         assert trace.n_bytes == estimate.total - estimate.masks
+
+    def test_heads_that_cannot_be_left_out_are_not_said_to_have_no_effect(self, model, example):
+        """What is asked for ends in a sentence."""
+        values = np.zeros((3, HEADS, len(ROLES), WIDTH // HEADS), np.float32)
+        means = HeadMeans(values, np.ones(len(ROLES), int), model.provenance.weights_hash)
+
+        wanted = r"^layers\.0\.attention \(and 2 more\) of this model computes attention in code of"
+        with pytest.raises(ModelError, match=wanted):
+            head_means(model, [example])
+        with pytest.raises(ModelError, match=wanted):
+            head_effects(model, example, means)
 
 
 def test_hidden_keys_are_told_by_their_zeros():
@@ -246,6 +259,35 @@ def test_a_copy_of_the_model_is_overheard_as_well(partly_known):
     assert set(recorder.heard) == set(matrices)
 
 
+def test_what_can_only_be_overheard_is_neither_changed_nor_differentiated(partly_known):
+    """Asked for by name or among all; the modules beside it are."""
+    specimen, matrices = partly_known
+    capture.measured_at_load(specimen.model, specimen.inputs, list(matrices))
+    unreached = min(tapping.overheard(specimen.model))
+    reached = [name for name in matrices if "vision_model" not in name]
+    assert len(reached) > 1
+    plain, offered = specimen.run()[0], []
+
+    def double(name, output):
+        offered.append(name)
+        return 2 * output
+
+    for modules in (None, [*reached, unreached]):
+        for block in (
+            capture.editing(specimen.model, double, modules),
+            capture.differentiable(specimen.model, modules),
+        ):
+            with pytest.raises(ModelError, match=f"^{unreached} .*code of its own"), block:
+                pytest.fail("the block was entered")
+    with torch.no_grad(), capture.editing(specimen.model, double, reached[1:]):
+        changed = specimen.run()[0]
+    with torch.enable_grad(), capture.differentiable(specimen.model, reached[1:]) as kept:
+        specimen.model(**specimen.inputs)
+
+    assert set(offered) == set(reached[1:]) == set(kept)
+    assert not torch.equal(changed, plain)
+
+
 @pytest.fixture
 def overheard(partly_known):
     """Two models that are overheard, of one specimen."""
@@ -283,8 +325,8 @@ def test_a_recording_within_another_hears_alone(overheard):
     assert set(tapping.overheard(model)) <= set(inner)
 
 
-def test_models_do_not_wait_for_each_other(overheard):
-    """One is recorded while another thread has its turn with the other; the same one waits."""
+def test_nobody_waits_for_a_recording_of_another_thread(overheard):
+    """Neither of another model nor of the same one, which a thread holds all the while."""
     first, second, inputs = overheard
     heard, entered, leave = {}, threading.Event(), threading.Event()
 
@@ -292,28 +334,75 @@ def test_models_do_not_wait_for_each_other(overheard):
     def record(name, model):
         with capture.recording(model) as recorder:
             model(**inputs)
-        heard[name] = sum(recorder.heard.values())
+        heard[name] = recorder.heard
 
     def hold():
-        with capture.recording(first):
+        with capture.recording(first) as recorder:
             entered.set()
             leave.wait(40)
+        heard["holder"] = recorder.heard
 
     holder = threading.Thread(target=hold, daemon=True)
     holder.start()
     assert entered.wait(20)
     try:
-        in_time(lambda: record("second", second))
-        waiting = threading.Thread(target=record, args=("first", first), daemon=True)
-        waiting.start()
-        waiting.join(0.5)
-        assert waiting.is_alive()
+        in_time(lambda: record("second", second), lambda: record("first", first))
     finally:
         leave.set()
-    waiting.join(20)
+    holder.join(20)
 
-    assert set(heard) == {"first", "second"}
-    assert heard["first"] == heard["second"] > 0
+    assert heard["first"] == heard["second"]
+    assert set(tapping.overheard(first)) <= set(heard["first"])
+    assert not heard["holder"]
+
+
+def test_recordings_of_two_models_may_be_nested_in_either_order(overheard):
+    """Two threads, each within what the other one wants next: both get there, and hear their own.
+
+    Were models had in turn, each thread would wait for the other for ever.
+    """
+    first, second, inputs = overheard
+    both_inside, heard = threading.Barrier(2), {}
+
+    @torch.inference_mode()
+    def nested(name, outer, inner):
+        with capture.recording(outer) as around:
+            both_inside.wait(20)
+            with capture.recording(inner) as within:
+                inner(**inputs)
+            outer(**inputs)
+        heard[name] = around, within
+
+    threads = [
+        threading.Thread(target=nested, args=("one", first, second), daemon=True),
+        threading.Thread(target=nested, args=("other", second, first), daemon=True),
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+
+    assert heard.keys() == {"one", "other"}, "they wait for each other"
+    with torch.inference_mode(), capture.recording(first) as alone:
+        first(**inputs)
+    for recorder in (*heard["one"], *heard["other"]):
+        assert recorder.heard == alone.heard
+        for name in tapping.overheard(first):
+            both = recorder.evaluations[name], alone.evaluations[name]
+            for found, wanted in zip(*both, strict=True):
+                assert torch.equal(found.weights, wanted.weights)
+
+
+def test_another_model_within_a_recording_is_not_taken_for_the_recorded_one(overheard):
+    """What is overheard of it belongs to no module of the model that is recorded."""
+    first, second, inputs = overheard
+
+    with torch.inference_mode(), capture.recording(first) as recorder:
+        first(**inputs)
+        wanted = dict(recorder.heard)
+        second.vision_model(inputs["pixel_values"])
+
+    assert recorder.heard == wanted
 
 
 def test_models_that_are_reached_are_not_overheard():

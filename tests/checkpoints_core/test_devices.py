@@ -1,6 +1,7 @@
 """Where a model can run, and how much memory is free there."""
 
 import os
+from inspect import unwrap
 
 import pytest
 import torch
@@ -83,3 +84,9 @@ def test_a_gpus_free_memory_counts_what_torch_keeps():
 def test_the_best_device_is_one_that_torch_has():
     """A tensor can be put there."""
     assert torch.ones(2, device=devices.best_device()).sum() == 2
+
+
+@pytest.mark.parametrize("device", [3, b"cpu", ["cpu"]])
+def test_what_is_no_name_is_no_device(device):
+    """So it is told as one that is not there; nothing checks types where the app runs."""
+    assert unwrap(devices.is_there)(device) is False

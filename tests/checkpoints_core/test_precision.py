@@ -11,7 +11,15 @@ import pytest
 import torch
 
 from vl_core import families
-from vl_core.checkpoints import PRECISIONS, Checkpoint, loading, memory, precision, sizes
+from vl_core.checkpoints import (
+    PRECISIONS,
+    Checkpoint,
+    demand_of,
+    loading,
+    memory,
+    precision,
+    sizes,
+)
 from vl_core.errors import ModelError
 
 
@@ -239,6 +247,26 @@ def test_devices_not_there_are_a_sentence(checkpoint, device):
     """With what there is instead."""
     with pytest.raises(ModelError, match="no device"):
         loading(checkpoint, "auto", device)
+
+
+@pytest.mark.parametrize(
+    ("config", "sentence"),
+    [
+        (None, "holds no checkpoint: there is no config.json"),
+        ("{nope", r"its config.json cannot be read \(Expecting property name"),
+        ('{"model_type": "bert"}', "holds a model of type 'bert', which is not covered"),
+        ('{"model_type": "vilt"}', "holds no weights"),
+    ],
+)
+@pytest.mark.parametrize("ask", [loading, demand_of])
+def test_what_must_be_put_right_first_is_told_first(tmp_path, config, sentence, ask):
+    """Nobody fetches weights for what cannot be loaded with them either."""
+    if config is not None:
+        (tmp_path / "config.json").write_text(config)
+
+    with pytest.raises(ModelError, match=sentence) as caught:
+        ask(Checkpoint(tmp_path, "someone/tiny", "local"))
+    assert ("weights" in str(caught.value)) == ("weights" in sentence)
 
 
 def test_precisions_that_do_not_exist_are_a_sentence():

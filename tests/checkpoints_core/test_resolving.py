@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from inspect import unwrap
 from pathlib import Path
 from threading import Event, get_ident
 
@@ -83,6 +84,13 @@ def test_what_is_nothing_at_all_is_refused(name):
     """With words that say the three things it may be."""
     with pytest.raises(ModelError, match=r"folder with a config\.json"):
         find(name)
+
+
+@pytest.mark.parametrize("name", [None, 5, b"embedded"])
+def test_a_name_is_a_text(name):
+    """What is none is told so; nothing checks types where the app runs."""
+    with pytest.raises(ModelError, match="Give a string: the folder"):
+        unwrap(find)(name)
 
 
 def test_a_checkpoint_is_fetched_and_loads(published, folder):

@@ -54,7 +54,19 @@ def test_the_answer_with_the_first_right_source_counts(webqa, tmp_path, capsys):
     assert f"answer accuracy: {(2 * color + number) / 3:.4f} (over 3 questions; no lemmas" in told
     assert f"  color: {color:.4f}\n  number: {number:.4f}\n" in told
     assert "fluency: not computed" in told
-    assert "4 of 4 questions are answered, 1 of them have no key words" in told
+    assert "4 of 4 questions answered, 1 of them without key words" in told
+
+
+def test_answers_that_were_cut_off_are_counted(webqa, tmp_path, capsys):
+    """Those that count; an older table does not tell."""
+    arguments = ["score", str(webqa), "--answers"]
+    rows = [row(0, "the door is", is_right=False), row(0, "green"), row(1, "it is"), row(2, "is")]
+    for path, cut in (("new", (True, False, True, True)), ("old", None)):
+        told = (
+            rows if cut is None else [a | {"is_cut_off": b} for a, b in zip(rows, cut, strict=True)]
+        )
+        main([*arguments, str(table(tmp_path / path, told, webqa))])
+    assert capsys.readouterr().out.count("2 answers cut off") == 1
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from shutil import copy
 
 import numpy as np
 import pytest
@@ -10,8 +11,10 @@ from tests.command.conftest import ITEMS
 from vl_core import datasets
 from vl_core.command import main, model_choice
 from vl_core.datasets import scored
-from vl_core.datasets.scored import Scored, ScoreFile
-from vl_core.errors import DatasetError
+from vl_core.datasets.score_file import ScoreFile
+from vl_core.datasets.scored import Answered, Scored
+from vl_core.errors import DatasetError, ModelError
+from vl_core.model import Model
 
 
 def one(number, place, name, scores, right):
@@ -111,6 +114,7 @@ def test_a_file_keeps_scores_as_they_are(tmp_path):
     kept = [
         one(3, 0, "sources", [0.1, np.nan], (1,)),
         one(4, 1, "Q->A", [1.5, -2.25, 0], None),
+        Answered(5, "\ud800", 0, "question", "a “star”\n", "star"),
     ]
     file = ScoreFile(tmp_path / "a.jsonl", {"data": "a"})
     for each in kept:
@@ -118,10 +122,99 @@ def test_a_file_keeps_scores_as_they_are(tmp_path):
 
     found = ScoreFile(tmp_path / "a.jsonl", {"data": "a"}).read()
 
-    np.testing.assert_equal([each.scores for each in found], [each.scores for each in kept])
-    assert [each.right for each in found] == [(1,), None]
+    np.testing.assert_equal([each.scores for each in found[:2]], [each.scores for each in kept[:2]])
+    assert [each.right for each in found[:2]] == [(1,), None]
+    assert found[2:] == kept[2:]
     with pytest.raises(DatasetError, match="Name another file"):
         ScoreFile(tmp_path / "a.jsonl", {"data": "b"})
+
+
+ROWS = [
+    {"question": "is there a star?", "answer": "Yes!"},
+    {"question": "is there a star?", "answer": "no"},
+    {"question": "what is it?"},
+    {"question": "is there a star?", "candidates": ["yes", "no"], "answer": "yes"},
+    {"question": "is there a star?", "answer": "yes", "image": "nowhere.png"},
+    {"question": "is there a star?", "candidates": ["yes"], "answer": "yes"},
+    {"question": "is there a star?", "answer": "yes", "boxes": [[1, 1, 9, 9], [1, 1, 9000, 9]]},
+]
+
+
+@pytest.fixture
+def questions(tmp_path, folder_of_words):
+    """Rows with and without candidates and answers, about one picture."""
+    copy(folder_of_words.parent / "a.png", tmp_path / "a.png")
+    rows = "\n".join(json.dumps({"image": "a.png"} | row) for row in ROWS)
+    (tmp_path / "rows.jsonl").write_text(rows, encoding="utf-8")
+    return tmp_path / "rows.jsonl"
+
+
+def test_questions_without_candidates_are_asked_and_compared(questions, capsys):
+    """Where the set has an answer, and beside those with candidates; nobody has to say so."""
+    main(["score", str(questions)])
+
+    told = capsys.readouterr()
+    # The gallery's first picture has a star, and the embedded model says so.
+    assert f"answers: {2 / 3:.4f} (over 3 questions)" in told.out
+    assert "another word of the same meaning counts as wrong" in told.out
+    assert "candidates: " in told.out
+    assert "1 question scored, 3 answered, 2 of their parts could not be read" in told.out
+    assert "1 not asked: without candidates, and no answer of the set's own" in told.out
+    assert "nowhere.png cannot be read" in told.err
+    assert "there is one option only, and nothing to choose" in told.err
+    assert "1 box left out, as it is no place in its picture:" in told.err
+    assert "line 7 of rows.jsonl: Region box 2 has the box (1.0, 1.0, 9000.0, 9.0)" in told.err
+
+
+def test_answers_are_gone_on_with(questions, tmp_path, capsys, monkeypatch):
+    """None is asked again, and they count."""
+    arguments = ["score", str(questions), "--to", str(tmp_path / "a.jsonl")]
+    main([*arguments, "--limit", "2"])
+    first = (tmp_path / "a.jsonl").read_text(encoding="utf-8")
+    assert "answers: 0.5000 (over 2 questions)" in capsys.readouterr().out
+    asked, answer = [], Model.answer
+    monkeypatch.setattr(Model, "answer", lambda *a: asked.append(a[1].text) or answer(*a))
+
+    main(arguments)
+
+    assert (tmp_path / "a.jsonl").read_text(encoding="utf-8").startswith(first)
+    assert len(asked) == 1
+    assert f"answers: {2 / 3:.4f} (over 3 questions)" in capsys.readouterr().out
+
+
+def test_a_model_that_answers_nothing_is_told_in_one_line(questions, monkeypatch):
+    """With the set that wants it."""
+
+    def refuse(*_):
+        raise ModelError("This model answers no questions.")
+
+    monkeypatch.setattr(Model, "answer", refuse)
+    with pytest.raises(
+        SystemExit,
+        match=r"score: rows\.jsonl has a question without candidates, item 0\. This model answers",
+    ):
+        main(["score", str(questions)])
+
+
+def test_a_set_that_tells_no_answer_has_no_figure(questions, capsys, monkeypatch):
+    """And nothing is asked in vain."""
+    questions.write_text(json.dumps({"image": "a.png"} | ROWS[2]), encoding="utf-8")
+    monkeypatch.setattr(Model, "answer", None)
+
+    main(["score", str(questions)])
+
+    told = capsys.readouterr().out
+    assert "The set does not tell what is right, so there is no figure." in told
+    assert "1 not asked" in told
+
+
+def test_no_model_is_run_on_tensors_of_another(tmp_path, monkeypatch):
+    """None is even loaded."""
+    monkeypatch.setattr(model_choice, "loaded", None)
+    attention = np.random.default_rng(0).dirichlet(np.ones(3), size=(2, 1, 3))
+    np.savez(tmp_path / "1.npz", attention=attention, tokens=["is", "it", "patch"], n_text=2)
+    with pytest.raises(SystemExit, match="holds what a model of its own did, and no other is run"):
+        main(["score", str(tmp_path)])
 
 
 @pytest.mark.parametrize("kept", [25, 45, -1, -20])
@@ -194,7 +287,7 @@ def test_a_submission_of_which_an_item_is_damaged_is_refused(vcr, tmp_path):
     first, second, *_ = (vcr / "test.jsonl").read_text(encoding="utf-8").splitlines()
     (folder / "test.jsonl").write_text(f"{first}\n{second}\n{second[:50]}\n", encoding="utf-8")
 
-    with pytest.raises(SystemExit, match=r"1 of 3 questions are not scored, the first .* item 2"):
+    with pytest.raises(SystemExit, match=r"1 of 3 questions without a score, the first .* item 2"):
         main(["score", str(folder), "--submission", str(tmp_path / "a.csv")])
     assert not (tmp_path / "a.csv").exists()
 
@@ -230,7 +323,7 @@ def test_only_whole_sets_are_submitted(webqa, folder_of_words, tmp_path):
     (folder / "WebQA_test.json").write_text(json.dumps(questions), encoding="utf-8")
     for name in ("imgs.tsv", "imgs.lineidx"):
         (folder / name).symlink_to(webqa / name)
-    with pytest.raises(SystemExit, match=f"1 of {ITEMS} questions are not scored, the first .* 0"):
+    with pytest.raises(SystemExit, match=f"1 of {ITEMS} questions without a score, the first .* 0"):
         main([arguments[0], str(folder), *arguments[2:]])
     with pytest.raises(SystemExit, match="no submission file of scores for a set of the kind"):
         main(["score", str(folder_of_words), "--submission", str(tmp_path / "a.json")])
@@ -258,9 +351,9 @@ def test_where_scores_go_is_looked_at_first(webqa, tmp_path, monkeypatch):
 def test_how_the_threshold_was_found_is_said(webqa, capsys):
     """Unless it was given."""
     main(["score", str(webqa)])
-    assert "is the best of 70 that were tried on these very questions" in capsys.readouterr().out
+    assert "best that there is on these very questions, which flatters" in capsys.readouterr().out
     main(["score", str(webqa), "--threshold", "0"])
-    assert "were tried" not in capsys.readouterr().out
+    assert "which flatters" not in capsys.readouterr().out
 
 
 def test_sources_are_scored(webqa, tmp_path, capsys):

@@ -1,6 +1,8 @@
 """Tracing from the command line: one example, and a set that can be gone on with."""
 
 import json
+from dataclasses import replace
+from shutil import copy
 
 import numpy as np
 import pandas as pd
@@ -194,7 +196,7 @@ def test_a_damaged_table_of_another_item_is_left_out_and_told_of(begun, vcr, cap
     main([*BEGIN, str(vcr), "--to", str(begun)])
     told = capsys.readouterr().err
     assert "2 examples in" in told
-    assert "1 of the tables in parts are damaged" in told
+    assert "1 table in parts left out as damaged" in told
 
 
 def test_a_set_of_the_same_name_and_length_is_another_one(tmp_path):
@@ -319,4 +321,69 @@ def test_a_generated_answer_is_told_whole():
     """Not its first token, whose probability is not that of the answer."""
     prediction = Prediction("text", ((" red", 0.9), (" star", 0.8), ("</s>", 0.7)), text="red star")
 
-    assert _said(prediction) == {"kind": "text", "said": "red star", "value": None}
+    told = {"kind": "text", "said": "red star", "value": None, "is_cut_off": False}
+    assert _said(prediction) == told
+    assert _said(replace(prediction, is_cut_off=True)) == told | {"is_cut_off": True}
+
+
+def test_what_is_not_generated_cannot_be_cut_off():
+    """So it is not told, as of what a model did elsewhere."""
+    for prediction in (Prediction("answer", (("red", 0.9),)), Prediction.told("red")):
+        assert _said(prediction)["is_cut_off"] is None
+
+
+def test_the_table_tells_which_answers_were_cut_off(tmp_path, picture, monkeypatch):
+    """A column of truth values, with nothing where none is generated."""
+    (tmp_path / "photos").mkdir()
+    for number in range(3):
+        copy(picture, tmp_path / "photos" / f"{number}.png")
+        (tmp_path / "photos" / f"{number}.txt").write_text(QUESTION)
+    written = iter(
+        (("text", "it is", True), ("text", "a red star", False), ("answer", None, False))
+    )
+    trace = Model.trace
+
+    def writing(*given):
+        kind, text, is_cut_off = next(written)
+        said = Prediction(kind, (("a", 0.5),), text=text, is_cut_off=is_cut_off)
+        return replace(trace(*given), prediction=said)
+
+    monkeypatch.setattr(Model, "trace", writing)
+    arguments = ["trace", "--data", str(tmp_path / "photos"), "--to", str(tmp_path / "run")]
+    main([*arguments, "--statistics-only"])
+
+    table, _ = head_tables.part(tmp_path / "run" / "predictions.parquet")
+    assert table["is_cut_off"].to_pylist() == [True, False, None]
+    assert table["said"].to_pylist() == ["it is", "a red star", "a"]
+
+
+def test_a_column_that_the_first_row_lacks_is_in_the_table(begun, vcr):
+    """As of a run that was begun before there was such a column."""
+    path = min((begun / "parts").iterdir())
+    table, facts = head_tables.part(path)
+    del facts["is_cut_off"]
+    head_tables.write(table, path, facts)
+    main([*BEGIN, str(vcr), "--to", str(begun)])
+
+    table, _ = head_tables.part(begun / "predictions.parquet")
+    assert "is_cut_off" in table.column_names
+    assert table["number"].to_pylist() == [0, 0]
+
+
+def test_boxes_that_are_left_out_are_told_once(picture, tmp_path, capsys):
+    """Though each of the candidates has them; the item is traced with those that are left."""
+    row = {
+        "image": str(copy(picture, tmp_path / "a.png").name),
+        "question": QUESTION,
+        "candidates": ["red", "blue"],
+        "boxes": [[2, 2, 40, 40], [40, 2, 2, 40], [2, 2, 4000, 40]],
+    }
+    (tmp_path / "rows.jsonl").write_text(json.dumps(row), encoding="utf-8")
+
+    main(["trace", "--data", str(tmp_path / "rows.jsonl"), "--to", str(tmp_path / "run")])
+
+    told = capsys.readouterr().err
+    assert "2 boxes left out, as they are no places in their pictures:" in told
+    assert told.count("line 1 of rows.jsonl: Region box 2 has the box (40.0, 2.0, 2.0, 40.0)") == 1
+    for path in (tmp_path / "run" / "traces").iterdir():
+        assert [one.label for one in vl_core.Trace.load(path).example.regions] == ["box 1"]

@@ -66,7 +66,7 @@ def test_a_file_without_rows_is_empty(tmp_path, content):
     ("row", "reason"),
     [
         (b"1,2,3", r"line 4 of a\.csv has 3 cells for 2 columns\. Put cells that hold a comma in"),
-        (b"1", r"line 4 of a\.csv has 1 cells for 2 columns"),
+        (b"1", r"line 4 of a\.csv has 1 cell for 2 columns"),
         (b"1,\xff", r"line 4 of a\.csv is no UTF-8"),
     ],
 )

@@ -54,7 +54,7 @@ def test_seeds_that_do_not_suffice_are_told():
     """Of a set of one's own."""
     data = Scenes(3, range(1000, 1000 + 64 + 5))
     assert int(data[0].name) in range(1000, 1064)
-    with pytest.raises(VLError, match="69 seeds give 2 questions, and 3 were asked for"):
+    with pytest.raises(VLError, match="2 questions came of 69 seeds, and 3 were asked for"):
         data[2]
 
 

@@ -488,7 +488,7 @@ WRONG = {
     ),
     "more text than tokens": (_with(txt_len=99), "txt_len is 99 for 15 tokens"),
     "a length of text that is none": (_with(txt_len=True), "txt_len is True"),
-    "too few places": (_with(img_coords=[(0, 0)]), "1 places for 8 patches"),
+    "too few places": (_with(img_coords=[(0, 0)]), "1 place for 8 patches"),
     "places below zero": (_with(img_coords=[(0, -1)] * 8), "column and row"),
     "places far away": (_with(img_coords=[(0, 10**6)] * 8), "column and row"),
     "places between": (_with(img_coords=[(0, 0.5)] * 8), "column and row"),

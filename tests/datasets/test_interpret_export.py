@@ -380,7 +380,7 @@ def test_what_was_not_kept_is_told_of(tmp_path, quick):
     trace = random_trace()
     stream, stack = trace.streams["encoder"], trace.stacks["encoder"]
     bare = Stream.of("encoder", stream.tokens, np.zeros((0, 12, 0)))
-    with pytest.raises(DatasetError, match="0 hidden states were kept, for 3 layers"):
+    with pytest.raises(DatasetError, match="has 0 hidden states for 3 layers"):
         interpret.export([replace(trace, streams={"encoder": bare})], tmp_path / "db")
     blocks = tuple(
         tuple(replace(block, kept=KeptNothing(block.kept.shape)) for block in layer)

@@ -14,7 +14,7 @@ from tests.datasets.webqa_files import (
     write_rows,
 )
 from vl_core.datasets.items import Asked, Option
-from vl_core.datasets.reading import Skipped, items, readable, scores
+from vl_core.datasets.reading import Skipped, answer, items, readable, scores
 from vl_core.datasets.webqa import WebQA
 from vl_core.errors import ModelError, TextError
 from vl_core.example import Example
@@ -104,3 +104,37 @@ def test_a_model_that_cannot_score_is_not_passed_over(tmp_path):
 
     with pytest.raises(ModelError, match="judge a source"):
         scores(data_set(tmp_path)[2].asked[0], score, [])
+
+
+def lacking(name, text):
+    """An option whose example lacks two boxes, one of which all options of its item lack."""
+    return Option(name, name, lambda: Example(None, text), lambda size: (f"{size} a", f"b {name}"))
+
+
+def test_what_examples_lack_is_told_once():
+    """Nobody has to want it; what could not be read is another matter."""
+    asked = Asked("candidates", "which?", (lacking("0", "x"), lacking("1", ""), lacking("2", "z")))
+    skipped, left_out = [], {"before": None}
+
+    found = scores(asked, lambda example: ord(example.text), skipped, left_out)
+
+    np.testing.assert_array_equal(found, [ord("x"), np.nan, ord("z")])
+    assert list(left_out) == ["before", "None a", "b 0", "b 2"]
+    assert [one.name for one in skipped] == ["1"]
+    assert scores(asked, lambda _: 7.0, [])[0] == 7
+
+
+def test_an_answer_is_what_the_model_says():
+    """Or nothing, where the example cannot be read, by us or by the model."""
+    skipped, left_out = [], {}
+
+    def said(example):
+        if example.text == "too long":
+            raise TextError("of 9 words")
+        return example.text.upper()
+
+    asked = [Asked("question", "?", (lacking("0", text),)) for text in ("dog", "too long", "")]
+    assert [answer(one, said, skipped, left_out) for one in asked] == ["DOG", None, None]
+    assert skipped[0].reason == "of 9 words"
+    assert len(skipped) == 2
+    assert list(left_out) == ["None a", "b 0"]

@@ -1,5 +1,6 @@
 """From rows to items: every column and every form that it may have, and what is refused."""
 
+import re
 from dataclasses import dataclass
 
 import pytest
@@ -169,7 +170,7 @@ def test_candidates_are_options_of_which_the_answer_is_right(answer, right, form
 @pytest.mark.parametrize("answer", ["a bird", 4, -1, "-1", "1.5", True])
 def test_an_answer_that_is_none_of_the_candidates_is_refused(answer):
     """It would be counted as wrong whatever a model says."""
-    with pytest.raises(DatasetError, match=r"is none of the 4 candidates, nor the number of one"):
+    with pytest.raises(DatasetError, match=r"is none of 4 candidates, nor the number of one"):
         only(candidates=CANDIDATES, answer=answer)
 
 
@@ -243,6 +244,7 @@ def test_boxes_may_have_no_label():
         ("boxes", [["a", 2, 3, 4]], r"in the place of a box"),
         ("boxes", [{"label": "star"}], r"None in the place of a box"),
         ("boxes", [7], r"7 in the place of a box"),
+        ("boxes", [[0, 0, 10**400, 4]], r"\[0, 0, 1000+.* in the place of a box"),
         ("candidates", "a, b", r"candidates is no list in JSON"),
         ("candidates", ["a", " "], r"line 1 of a\.jsonl: a candidate is empty"),
         ("candidates", ["a", None], r"None among the candidates; texts or numbers are wanted"),
@@ -262,11 +264,57 @@ def test_values_of_another_kind_are_refused_with_their_row(column, value, messag
         only(**{column: value})
 
 
-def test_a_box_outside_the_picture_is_told_with_its_row():
-    """Boxes are those of the upright picture, which is read last."""
-    item = only(boxes=[[2, 3, 12, 19]])
-    with pytest.raises(ImageError, match=r"line 1 of a\.jsonl: Region box 1 has the box"):
-        _ = item.example
+NO_PLACES = {
+    "beyond the edge": ([2, 3, 12, 19], "is not inside the picture of 24 x 18 pixels"),
+    "on the other side": ([-2, 3, 12, 9], "is not inside the picture"),
+    "from right to left": ([12, 3, 2, 9], "has no area"),
+    "without a height": ([2, 3, 12, 3], "has no area"),
+    "nan": ([2, 3, float("nan"), 9], "four finite numbers are wanted"),
+    "without end": ([2, 3, float("inf"), 9], "four finite numbers are wanted"),
+}
+
+
+@pytest.mark.parametrize("case", NO_PLACES)
+@pytest.mark.parametrize("candidates", [None, ["yes", "no"]])
+def test_a_box_that_is_no_place_is_left_out_and_told_with_its_row(case, candidates):
+    """The picture, what is asked and the other boxes are there all the same."""
+    box, why = NO_PLACES[case]
+    boxes = [BOX, {"label": "red star", "box": box}, [0, 0, 5, 6]]
+    item = only(boxes=boxes, candidates=candidates)
+    for option in item.asked[0].options:
+        example = option.example()
+        (sentence,) = option.left_out(example)
+
+        assert [region.label for region in example.regions] == ["box 1", "box 3"]
+        assert example.size == (24, 18)
+        assert re.match(rf"line 1 of a\.jsonl: Region red star has the box .*{why}", sentence)
+        assert sentence.endswith("It is left out.")
+
+
+def test_what_can_be_told_without_the_picture_is_a_fact():
+    """A picture is not read for it; of good boxes there is none."""
+    item = only(boxes=[[12, 3, 2, 9], [2, 3, 12, 19], BOX], source="web", image="nowhere.png")
+    (told,) = item.facts.keys() - {"source"}
+    assert told == "boxes left out"
+    assert item.facts[told].count("left out") == 1
+    assert "Region box 1 has the box (12.0, 3.0, 2.0, 9.0), which has no area" in item.facts[told]
+    assert only(boxes=[BOX]).facts == {}
+    good = only(boxes=[BOX])
+    assert good.asked[0].options[0].left_out(good.example) == ()
+
+
+def test_a_box_needs_no_picture_to_be_left_out():
+    """A row may have none."""
+    item = only(image="", boxes=[[12, 3, 2, 9], [2, 3, 900, 900]])
+    assert [region.label for region in item.example.regions] == ["box 2"]
+    (option,) = item.asked[0].options
+    assert len(option.left_out(item.example)) == 1
+
+
+def test_a_label_without_end_does_not_fill_the_screen():
+    """In the sentence on its box."""
+    item = only(boxes=[{"label": "x" * 5000, "box": [12, 3, 2, 9]}])
+    assert len(item.facts["boxes left out"]) < 400
 
 
 def test_other_short_values_are_facts():

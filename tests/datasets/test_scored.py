@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vl_core.datasets import scored, webqa
-from vl_core.datasets.scored import Scored
+from vl_core.datasets.scored import Answered, Scored
 
 NAN = math.nan
 few = st.sampled_from([-1.0, 0.0, 2.0, NAN])  # so that ties and gaps are common
@@ -152,3 +152,15 @@ def test_the_chosen_sources_are_exact_where_f1_is_one(drawn, threshold):
     assert question.chosen(threshold) == tuple(
         place for place, score in enumerate(question.scores) if score > threshold
     )
+
+
+def test_answers_count_by_their_words():
+    """Upper case, marks and articles aside; without any there is no figure."""
+    pairs = [("The dog.", "dog"), ("a cat", "dog"), ("dogs", "dog"), ("DOG", "a dog")]
+    known = [
+        Answered(number, f"item {number}", 0, "question", *pair)
+        for number, pair in enumerate(pairs)
+    ]
+    assert [each.is_right for each in known] == [True, False, False, True]
+    assert scored.of_answers(known[:3]) == [("answers", pytest.approx(1 / 3))]
+    assert scored.of_answers([]) == []

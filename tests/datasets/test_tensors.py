@@ -207,7 +207,7 @@ def test_strings_may_be_bytes(tmp_path):
         ({"tokens": np.arange(COUNT)}, r"tokens holds np.int64.0.; a string is wanted"),
         ({"tokens": np.array(["\ud800"] * COUNT)}, r"tokens holds .*which is no text in Unicode"),
         ({"tokens": np.array([b"\xff"] * COUNT)}, r"tokens holds .*which is no text in Unicode"),
-        ({"n_text": None}, r"it does not say which of its 14 tokens are patches .* Give is_image"),
+        ({"n_text": None}, r"it does not say which of its tokens are patches .* Give is_image"),
         ({"n_text": np.array(15)}, r"n_text is 15 for 14 tokens\. Give"),
         (
             {"n_text": np.array(6.0)},

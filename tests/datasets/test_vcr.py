@@ -1,6 +1,7 @@
 """VCR: lines as items, candidates as examples, tags as words with boxes."""
 
 import json
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -114,13 +115,44 @@ def test_what_no_word_names_is_a_region_without_words(folder):
 
 
 def test_objects_that_are_left_out_are_told(folder):
-    """A box beyond the picture's edge is no place in it."""
-    assert VCR(folder)[0].facts["without a box in the picture"] == "[5]"
-    facts = sample.FACTS | {"boxes": [*sample.FACTS["boxes"][:4], [7.0, 60.0, 2.0, 90.0, 0.5]]}
-    sample.write(folder, facts=facts)
-    assert VCR(folder, tags="class")[0].facts["without a box in the picture"] == "dog 2"
+    """A box beyond the picture's edge is no place in it; one that reaches beyond it is cut."""
+    assert VCR(folder)[0].facts["boxes left out"] == (
+        "line 1 of val.jsonl: Region [5] has the box (405.0, 10.0, 420.0, 60.0), which is not "
+        "inside the picture of 400 x 300 pixels. It is left out."
+    )
     sample.write(folder, facts=sample.FACTS | {"boxes": [sample.FACTS["boxes"][0]] * 5})
-    assert "without a box in the picture" not in VCR(folder)[0].facts
+    assert "boxes left out" not in VCR(folder)[0].facts
+
+
+@pytest.mark.parametrize(
+    ("box", "why"),
+    [
+        ([7.0, 60.0, 2.0, 90.0, 0.5], r"\(7.0, 60.0, 2.0, 90.0\), which has no area"),
+        ([1, 2, 3, float("nan")], r"nan\); four finite numbers"),
+        ([0, 0, 10**400, 1], r"nan, 1.0\); four finite numbers"),
+        ([-30, 10, -20, 60], "which is not inside the picture of 400 x 300 pixels"),
+    ],
+)
+def test_a_box_that_is_no_place_spares_the_rest_of_its_item(folder, box, why):
+    """The tag stays among the words, and the others have their boxes; it is told in a sentence."""
+    boxes = [*sample.FACTS["boxes"][:3], box, sample.FACTS["boxes"][0]]
+    sample.write(folder, facts=sample.FACTS | {"boxes": boxes})
+    item = VCR(folder, tags="class")[0]
+    option = item.asked[0].options[1]
+    found = option.example()
+
+    assert found.parts[0] == "Why is person 1 holding dog 1?"
+    assert {region.number for region in found.regions} == {0, 1, 2, 4}
+    (sentence,) = option.left_out(found)
+    assert re.search(f"^line 1 of val.jsonl: Region dog 1 has the box .*{why}", sentence)
+    assert item.facts["boxes left out"] == sentence
+
+
+def test_a_box_is_told_of_in_the_pixels_of_the_picture(folder):
+    """Which may have been made smaller; the fact has those of the file."""
+    option = VCR(sample.write(folder, size=(160, 120)))[0].asked[1].options[2]
+    (sentence,) = option.left_out(option.example())
+    assert "(162.0, 4.0, 168.0, 24.0), which is not inside the picture of 160 x 120" in sentence
 
 
 def test_a_mention_of_an_object_without_a_box_is_no_region(folder):
@@ -318,12 +350,12 @@ DAMAGED = {
     "label in words": (broken(rationale_label="1"), "rationale_label holds '1'; a number"),
     "objects": (broken(objects=["person", 3, "a", "b", "c"]), "objects holds 3; class names"),
     "name": (broken(annot_id=7), "annot_id holds 7; a text"),
-    "fewer boxes": (facts(boxes=[[1, 2, 3, 4, 0.5]]), "1 boxes for 5 objects; wanted is one each"),
-    "more polygons": (facts(segms=[[]] * 6), "6 segms for 5 objects"),
-    "no boxes": (facts(boxes=None), "no list of boxes for 5 objects"),
+    "fewer boxes": (facts(boxes=[[1, 2, 3, 4, 0.5]]), "has 1 entry for 5 objects; wanted"),
+    "more polygons": (facts(segms=[[]] * 6), "segms of its metadata has 6 entries for 5"),
+    "no boxes": (facts(boxes=None), "boxes of its metadata has no list for 5 objects"),
     "a short box": (facts(boxes=[[1, 2, 3]] * 5), r"the box \[1, 2, 3\]; wanted are left"),
-    "not a number": (facts(boxes=[[1, 2, 3, float("nan")]] * 5), "the box .*nan"),
-    "a huge number": (facts(boxes=[[0, 0, 10**400, 1]] * 5), "the box .*1000"),
+    "words in a box": (facts(boxes=[[1, 2, 3, "4"]] * 5), r"the box \[1, 2, 3, '4'\]; wanted"),
+    "truth in a box": (facts(boxes=[[1, 2, 3, True]] * 5), r"the box \[1, 2, 3, True\]; wanted"),
     "a polygon of numbers": (facts(segms=[[[1, 2, 3]]] * 5), "has 1 among its polygons"),
     "polygons of a text": (facts(segms=["ab"] * 5), "'ab' among its polygons"),
     "width": (facts(width=0), "a width of 0 and a height of 300"),

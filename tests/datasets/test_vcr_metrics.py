@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from vl_core.datasets.scored import Scored, figures
 from vl_core.datasets.vcr import Accuracy, accuracy, write_submission
 from vl_core.errors import DatasetError, EmptySelectionError
 
@@ -38,12 +39,38 @@ def test_the_three_shares_are_those_of_a_plain_count():
 
 
 def test_all_right_and_all_wrong():
-    """The ends of the scale; of equal scores the first counts."""
+    """The ends of the scale."""
     scores, labels = np.eye(4)[[2, 0, 3]], np.array([2, 0, 3])
 
     assert accuracy(scores, labels, scores, labels) == Accuracy(1, 1, 1)
     assert accuracy(scores, labels, scores, (labels + 1) % 4) == Accuracy(1, 0, 0)
-    assert accuracy(np.zeros((3, 4)), labels, scores, labels).answers == pytest.approx(1 / 3)
+
+
+@pytest.mark.parametrize("label", range(4))
+def test_a_model_that_scores_all_alike_stands_at_chance(label):
+    """Wherever the right one stands: a quarter, a quarter, a sixteenth."""
+    labels = np.full(5, label)
+    found = accuracy(np.zeros((5, 4)), labels, np.full((5, 4), -3.0), labels)
+    assert found == Accuracy(1 / 4, 1 / 4, 1 / 16)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_equal_scores_are_counted_by_one_rule(seed):
+    """The same figures as `score` tells of the same scores, of which many are equal."""
+    rng = np.random.default_rng(seed)
+    scores = rng.integers(0, 3, size=(2, 31, 4)).astype(float)
+    labels = rng.integers(0, 4, size=(2, 31))
+    known = [
+        Scored(number, f"val-{number}", place, name, tuple(scores[place, number]), (label,))
+        for place, name in enumerate(("Q->A", "QA->R"))
+        for number, label in enumerate(labels[place].tolist())
+    ]
+
+    found = accuracy(scores[0], labels[0], scores[1], labels[1])
+
+    told = dict(figures("VCR", known))
+    assert found == pytest.approx((told["Q->A"], told["QA->R"], told["Q->AR"]))
+    assert not (found.answers * 31).is_integer()  # ties were among them
 
 
 def test_nothing_and_no_numbers_are_refused():
@@ -52,7 +79,7 @@ def test_nothing_and_no_numbers_are_refused():
     with pytest.raises(EmptySelectionError, match="no item"):
         accuracy(*none, *none)
     scores = np.array([[0.1, np.nan, 0.3, 0.2], [0.1, 0.2, 0.3, 0.4]])
-    with pytest.raises(DatasetError, match="1 items have scores that are no numbers"):
+    with pytest.raises(DatasetError, match="1 item with scores that are no numbers"):
         accuracy(scores, np.array([0, 1]), np.eye(4)[:2], np.array([0, 1]))
 
 

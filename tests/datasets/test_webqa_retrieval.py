@@ -69,17 +69,29 @@ def test_the_baselines_small_number_takes_next_to_nothing():
     assert retrieval(scores, right, 0.3).f1 == pytest.approx(fmean(with_it), abs=2e-5)
 
 
-@pytest.mark.parametrize("seed", range(10))
-def test_the_best_threshold_is_the_best_of_a_plain_sweep(seed):
-    """Over shares of the scores that there are, from 30 to 99 percent."""
+@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("step", [0, 0.5])
+def test_the_best_threshold_is_the_best_there_is(seed, step):
+    """Of all ways to part the scores, also where many are equal; the lowest of the best."""
     scores, right = drawn(seed)
-    every = np.concatenate(scores)
+    if step:
+        scores = [np.round(own / step) * step for own in scores]
+    every = np.unique(np.concatenate(scores))
     every = every[~np.isnan(every)]
-    tried = [float(np.quantile(every, 0.3 + step / 100)) for step in range(70)]
+    tried = [every[0] - 1, *every]
     f1 = [plain(scores, right, threshold)[2] for threshold in tried]
     found = best_threshold(scores, right)
     assert plain(scores, right, found)[2] == pytest.approx(max(f1))
-    assert found == pytest.approx(tried[int(np.argmax(f1))])
+    lowest = tried[np.flatnonzero(np.array(f1) >= max(f1) - 1e-9)[0]]
+    assert [chosen(own, found) for own in scores] == [chosen(own, lowest) for own in scores]
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_scores_with_no_number_between_them_are_parted(kind):
+    """Halfway between two neighbors is one of them."""
+    low = kind(1)
+    scores = [np.array([low, np.nextafter(low, kind(2))])]
+    assert chosen(scores[0], best_threshold(scores, [frozenset({1})])) == (1,)
 
 
 def test_nothing_to_measure_is_refused():

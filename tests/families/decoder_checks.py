@@ -8,7 +8,6 @@ from safetensors.torch import load_file, save_file
 from tests.families.checks import FamilyChecks
 from vl_core import families
 from vl_core.example import Example
-from vl_core.families import generation
 from vl_core.model import on_device
 
 # What checkpoints ask for beside the likeliest token.
@@ -80,9 +79,9 @@ def assert_fed_as_published(family, processor, question, picture):
         assert torch.equal(came[name], value), name
 
 
-def likeliest():
+def likeliest(family):
     """How a published class is told to take the likeliest token, one after another."""
-    return {"max_new_tokens": generation.LONGEST, "do_sample": False, "num_beams": 1}
+    return {"max_new_tokens": family.longest_answer, "do_sample": False, "num_beams": 1}
 
 
 def demanding(folder, target, **demands):
@@ -108,7 +107,7 @@ class DecoderChecks(FamilyChecks):
             once = family.model(**answered)["logits"][0, :-1]
             steps = published.generate(
                 **inputs,
-                **likeliest(),
+                **likeliest(family),
                 suppress_tokens=[family.model.config.image_token_id],
                 output_logits=True,
                 return_dict_in_generate=True,

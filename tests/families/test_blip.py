@@ -145,7 +145,7 @@ class TestAnswering(BlipChecks):
         example = Example(random_picture((330, 190)), "what color is the zebra?")
         inputs = model.family.inputs(example)
         asked = {k: v for k, v in inputs.items() if k != "decoder_input_ids"}
-        wanted = untouched.generate(**asked, **likeliest())
+        wanted = untouched.generate(**asked, **likeliest(model.family))
         with torch.inference_mode():
             found = model.family.answered(inputs)["decoder_input_ids"]
 
@@ -242,7 +242,7 @@ class TestCaptioning(BlipChecks):
     def test_the_caption_is_what_the_published_model_generates(self, model, untouched, published):
         """From what the published processor feeds it, [CLS] and [SEP] and all."""
         example = Example(random_picture(self.size), self.question)
-        wanted = untouched.generate(**published, **likeliest())[0]
+        wanted = untouched.generate(**published, **likeliest(model.family))[0]
         tokens = model.trace(example).streams["text"].tokens
         with torch.inference_mode():
             found = model.family.answered(model.family.inputs(example))["input_ids"][0]

@@ -41,7 +41,6 @@ def test_of_a_checkpoints_settings_beginnings_and_ends_are_left(demanding):
             eos_token_id=end,
             pad_token_id=2,
             decoder_start_token_id=8,
-            max_new_tokens=generation.LONGEST,
             do_sample=False,
             num_beams=1,
         )
@@ -55,11 +54,12 @@ def test_what_is_said_is_the_likeliest_token_after_each(demanding, part, ends):
     model = (demanding if part == "model" else demanding.inner).eval()
     asked = torch.tensor([[9, 10, 11]])
     wanted = [8]
+    longest = generation.LONGEST
     with torch.inference_mode():
-        while len(wanted) <= generation.LONGEST and wanted[-1] not in ends:
+        while len(wanted) <= longest and wanted[-1] not in ends:
             logits = model(input_ids=asked, decoder_input_ids=torch.tensor([wanted])).logits
             wanted.append(int(logits[0, -1].argmax()))
-        found = model.generate(asked)
+        found = model.generate(asked, max_new_tokens=longest)
 
     assert found.tolist() == [wanted]
 
@@ -102,17 +102,12 @@ def test_an_answer_may_go_on_from_a_text():
 
 
 @pytest.mark.parametrize(
-    ("count", "last", "next_one", "is_cut_off"),
-    [
-        (generation.LONGEST, 7, 7, True),
-        (generation.LONGEST, 5, 7, False),
-        (generation.LONGEST, 7, 6, False),
-        (generation.LONGEST - 1, 7, 7, False),
-    ],
+    ("last", "next_one", "is_cut_off"),
+    [(7, 7, True), (5, 7, False), (7, 6, False)],
 )
-def test_an_answer_is_cut_off_where_the_model_would_have_gone_on(count, last, next_one, is_cut_off):
-    """As long as can be, without an end, which would not have come next either."""
-    tokenizer = tiny.qwen()
+def test_an_answer_is_cut_off_where_the_model_would_have_gone_on(last, next_one, is_cut_off):
+    """Without an end, which would not have come next either."""
+    tokenizer, count = tiny.qwen(), 9
     logits = torch.zeros(count + 1, len(tokenizer))
     logits[-1, next_one] = 1
 

@@ -29,7 +29,7 @@ from tests.families.decoder_checks import DecoderChecks, assert_fed_as_published
 from vl_core import families
 from vl_core.errors import ImageError
 from vl_core.example import Example
-from vl_core.families import generation, qwen_vl
+from vl_core.families import qwen_vl
 from vl_core.model import on_device
 
 # Built as the published ones are: a system prompt, then the picture's sign between two others.
@@ -100,8 +100,9 @@ def save_qwen3(folder):
 @pytest.fixture(scope="module", autouse=True)
 def _short_answers():
     """Six tokens are an answer here; a random model says no sensible one and does not end."""
+    load = qwen_vl.load
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(generation, "LONGEST", 6)
+        patch.setattr(qwen_vl, "load", lambda *asked: load(*asked).with_longest_answer(6))
         yield
 
 

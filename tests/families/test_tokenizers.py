@@ -12,7 +12,6 @@ from tokenizers import normalizers
 from transformers import CanineTokenizer, PreTrainedTokenizerFast
 
 from tests.families import tiny
-from vl_core import families
 from vl_core.errors import ModelError
 from vl_core.families import loading, siglip_tokenizer
 
@@ -155,9 +154,24 @@ def test_a_package_that_is_wanted_is_named(tmp_path, tokenizer_class, file):
 
 
 def test_a_checkpoint_without_a_vocabulary_is_refused(tmp_path):
-    """SigLIP's, which is read by us."""
+    """In our words, SigLIP's as well, which is read by us."""
     tiny.save_siglip(tmp_path)
     (tmp_path / "tokenizer.json").unlink()
 
-    with pytest.raises(ModelError, match="spiece"), families.refusing_damage(tmp_path):
+    with pytest.raises(ModelError, match=r"holds no tokenizer \(tokenizer\.json\)"):
         loading.tokenizer(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["blip", "clip", "gemma3", "llava", "qwen2_vl", "vilt"])
+@pytest.mark.parametrize("has_settings", [True, False])
+def test_no_package_is_asked_for_where_the_tokenizer_is_missing(tmp_path, kind, has_settings):
+    """Whether its settings are there or not, and whatever transformers takes it for."""
+    folder = saved(tmp_path, tiny.bert(), kind)
+    (folder / "tokenizer.json").unlink()
+    (folder / "vocab.txt").unlink(missing_ok=True)
+    if not has_settings:
+        (folder / "tokenizer_config.json").unlink()
+
+    with pytest.raises(ModelError, match=r"holds no tokenizer") as caught:
+        loading.tokenizer(folder)
+    assert "sentencepiece" not in str(caught.value)

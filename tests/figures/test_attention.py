@@ -8,8 +8,10 @@ import pytest
 from tests.builders import random_picture, random_tokens
 from tests.decoders import WHOLE, language_tokens
 from vl_core.attention_matrix import Matrix
+from vl_core.families import geometry
 from vl_core.figures import attention
-from vl_core.figures.style import KIND_COLORS
+from vl_core.figures.style import KIND_COLORS, VIEW_TINTS
+from vl_core.trace import TokenTable
 
 CLS, SEP = 0, 4  # around three words; 2 x 4 patches and one token of padding follow
 
@@ -178,3 +180,50 @@ def test_the_profile_shows_one_view_of_the_picture():
 
     marks = next(trace for trace in figure.data if trace.type == "scatter")
     np.testing.assert_array_equal(marks.marker.color, values[2:8])
+
+
+def test_patches_of_several_views_are_told_apart_along_an_axis():
+    """Row and column alone would name two places each."""
+    tokens = language_tokens(whole=(2, 3), tiles=(4, 5))
+    weights = np.full((len(tokens), len(tokens)), 1 / len(tokens))
+
+    axis = drawn(weights, tokens, "text", "image").layout.xaxis
+
+    assert axis.ticktext[:2] == ("whole 1, 1", "whole 1, 3")
+    assert axis.ticktext[-1] == "tiles 4, 4"
+    assert len(set(axis.ticktext)) == len(axis.ticktext)
+
+
+@pytest.mark.parametrize(("word", "many"), [("region", "regions"), ("query", "query tokens")])
+def test_an_axis_calls_the_tokens_of_the_picture_what_they_are(word, many):
+    """Regions of a detector and query tokens have no row and column."""
+    table = TokenTable.of([f"{word} {i + 1}" for i in range(5)], ["image"] * 5)
+    weights = np.full((5, 5), 0.2)
+
+    layout = drawn(weights, table, "image", "image").layout
+
+    assert layout.xaxis.title.text == f"looked at (keys): {many}"
+    assert layout.yaxis.title.text == f"looking (queries): {many}"
+    assert layout.xaxis.ticktext == tuple(f"{word} {i + 1}" for i in range(5))
+
+
+def test_long_names_do_not_take_the_room_of_the_matrix(tokens, weights):
+    """They are cut along the axes and whole under the pointer, with the token's position."""
+    texts = [f"{'x' * 60} ({i}/13)" for i in range(14)]
+    long = replace(tokens, texts=tuple(texts))
+
+    matrix = drawn(weights, long, "text", "text")
+    bars = attention.on_picture_and_words(None, None, long, weights[0], "title")
+
+    assert matrix.layout.yaxis.ticktext == tuple(f"{'x' * 8}… ({i}/13)" for i in range(1, 4))
+    assert matrix.data[0].y[0] == f"2 '{texts[1]}'"
+    shown = bars.layout.yaxis2
+    assert max(map(len, shown.ticktext)) <= 20
+    assert shown.tickvals[2] == bars.data[0].y[2] == f"3 '{texts[2]}'"
+
+
+def test_every_view_of_a_family_has_a_tint_of_its_own():
+    """By its name, and there is none but these."""
+    tints = [VIEW_TINTS[view] for view in (geometry.WHOLE, geometry.TILES)]
+
+    assert len(set(tints)) == len(VIEW_TINTS) == 2

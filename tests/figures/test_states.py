@@ -6,6 +6,7 @@ import pytest
 from vl_core.figures import states
 from vl_core.figures.style import KIND_COLORS, KIND_MARKS
 from vl_core.trace import TokenTable
+from vl_core.trace.nouns import QUERY_TOKEN, REGION
 
 KINDS = ("special", "text", "text", "special", "image", "image", "image", "placeless", "answer")
 PATCHES = ("patch 1, 1", "patch 1, 2", "patch 2, 1")
@@ -32,9 +33,9 @@ def test_each_frame_holds_the_points_of_its_state_by_kind(points):
     assert [frame.name for frame in figure.frames] == list(states.state_names(3))
     for state, frame in enumerate(figure.frames):
         shown = {marks.name: np.stack([marks.x, marks.y], axis=1) for marks in frame.data}
-        for kind, name in states.KIND_NAMES.items():
+        for kind, noun in states.NOUNS.items():
             wanted = [points[state, i] for i in range(9) if KINDS[i] == kind]
-            np.testing.assert_allclose(shown[name], wanted)
+            np.testing.assert_allclose(shown[noun.many], wanted)
 
 
 def test_color_and_mark_both_tell_the_kind(points):
@@ -42,7 +43,7 @@ def test_color_and_mark_both_tell_the_kind(points):
     figure = states.scatter(points, TEXTS, KINDS, "PCA")
 
     looks = [(marks.marker.color, marks.marker.symbol) for marks in figure.data]
-    assert looks == [(KIND_COLORS[kind], KIND_MARKS[kind]) for kind in states.KIND_NAMES]
+    assert looks == [(KIND_COLORS[kind], KIND_MARKS[kind]) for kind in states.NOUNS]
     assert len({mark for _, mark in looks}) == len(looks)
     assert len({color for color, _ in looks}) == len(looks) - 1
 
@@ -68,8 +69,24 @@ def test_a_kind_without_tokens_is_not_drawn(points):
     figure = states.scatter(points, TEXTS, kinds, "PCA")
 
     assert [marks.name for marks in figure.data] == [
-        name for kind, name in states.KIND_NAMES.items() if kind != "image"
+        noun.many for kind, noun in states.NOUNS.items() if kind != "image"
     ]
+
+
+@pytest.mark.parametrize(
+    ("of_image", "called"),
+    [
+        (REGION, ["regions", "image tokens without a place"]),
+        (QUERY_TOKEN, ["query tokens", "query tokens"]),
+    ],
+)
+def test_tokens_of_the_picture_are_called_what_they_are(points, of_image, called):
+    """Not all are patches, and all query tokens stand for no place."""
+    figure = states.scatter(points, TEXTS, KINDS, "PCA", of_image=of_image)
+    colors = [KIND_COLORS[kind] for kind in states.IMAGE_KINDS]
+
+    assert [marks.name for marks in figure.data if marks.marker.color in colors] == called
+    assert [marks.name for marks in figure.frames[-1].data if marks.name in called] == called
 
 
 def test_markup_in_a_word_is_shown_and_not_obeyed(points):

@@ -1,6 +1,7 @@
 """Built-in statistics against plain loops that follow their definitions."""
 
 import itertools
+import re
 
 import numpy as np
 import pytest
@@ -60,6 +61,7 @@ def test_every_statistic_has_a_plain_sentence_beside_it():
     for statistic in STATISTICS:
         assert statistic.definition.endswith(".")
         assert ". " not in statistic.definition
+        assert not re.search(r"\ba [aeio]|\ban [^aeiou]", statistic.definition)
         assert statistic.unit
         assert statistic.source
 

@@ -1,5 +1,7 @@
 """Whether a statistic means anything for a stack is told, and why not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,8 +11,11 @@ from vl_core import head_stats
 from vl_core.example import Region
 from vl_core.head_stats.meaning import (
     NEEDED,
+    OF_ALL,
     answer_as_text,
+    rows_of_answer,
     telling_statistic,
+    why_all,
     why_missing,
     why_undefined,
     why_zero,
@@ -73,6 +78,56 @@ def test_what_tells_most_of_a_stack_has_values_in_it(decoder, stack, statistic):
     """Words at the picture where there are both, else how far patches look."""
     assert telling_statistic(decoder[stack]) is statistic
     assert np.isfinite(statistic.of(decoder[stack])).all()
+
+
+@pytest.mark.parametrize("with_specials", [True, False])
+@pytest.mark.parametrize("stack", ["language", "vision", "language<-vision"])
+def test_what_all_attention_does_is_the_same_in_every_head_and_the_rest_is_not(
+    decoder, stack, with_specials
+):
+    """Told by masks alone, it agrees with what is computed, statistic by statistic."""
+    shown = decoder[stack]
+    for key in OF_ALL:
+        values = head_stats.by_key(key).of(shown, with_specials)
+        if np.isnan(values).all() or not values.any():
+            continue
+        is_fixed = np.ptp(values, axis=1).max() < 1e-6
+        said = why_all(head_stats.by_key(key), shown, with_specials=with_specials)
+        assert bool(said) == is_fixed, key
+        if said and key.endswith("mass"):
+            assert values == pytest.approx(1, abs=1e-6)
+
+
+def test_that_words_can_look_at_nothing_but_the_picture_is_said():
+    """By what the tokens of the picture are; two directions where a statistic is about both."""
+    words, patches = random_tokens(3, 0, 0), random_tokens(0, 2, 3, specials=False)
+    across = random_stack(queries=words, keys=patches, streams=("language", "vision"))
+    regions = replace(patches, texts=tuple(f"region {number}" for number in range(1, 7)))
+    tower = random_stack(queries=random_tokens(0, 2, 3))
+
+    assert "a word may look at nothing but patches" in why_all(
+        head_stats.TEXT_TO_IMAGE_MASS, across
+    )
+    assert "a word may look at nothing but regions" in why_all(
+        head_stats.CROSS_MODAL_MASS, replace(across, keys=regions)
+    )
+    assert not why_all(head_stats.IMAGE_TO_IMAGE_MASS, tower)
+    assert "a patch may look at nothing but patches once special tokens are left out" in why_all(
+        head_stats.IMAGE_TO_IMAGE_MASS, tower, with_specials=False
+    )
+
+
+def test_padding_is_nothing_that_a_word_may_look_at():
+    """Else a padded batch would hide that all attention goes to the picture; then it tells nothing.
+
+    What tells most of such a stack is how widely its heads look.
+    """
+    keys = random_tokens(0, 2, 3, padding=2, specials=False)
+    words = random_tokens(3, 0, 0, specials=False)
+    stack = random_stack(queries=words, keys=keys, streams=("language", "vision"))
+
+    assert why_all(head_stats.TEXT_TO_IMAGE_LIFT, stack)
+    assert telling_statistic(stack) is head_stats.ENTROPY
 
 
 def test_a_stack_of_words_alone_tells_most_by_its_entropy():
@@ -154,3 +209,36 @@ def test_of_an_answer_in_a_stream_of_its_own_the_question_is_no_part():
     told = answer_as_text(head_stats.TEXT_TO_TEXT_MASS, stack)
     assert told == f"{ANSWER}3 of the 3 text tokens that look were generated."
     assert answer_as_text(head_stats.TEXT_TO_TEXT_MASS, random_stack()) == ""
+
+
+def test_which_row_is_a_generated_words_is_said(decoder):
+    """Its own; the prompt's last token predicts the first one, and may or may not be a word."""
+    own = "The row of each is the one at its own position, which reads it and predicts the next"
+    statistic = head_stats.TEXT_TO_IMAGE_MASS
+    stack = decoder["language"]
+    first = int(stack.queries.is_generated.argmax())
+    before = {
+        "text": "a word, whose row counts as well",
+        "special": "a special token, whose row does not count",
+        "image": "a patch, whose row is no word's",
+    }
+
+    for kind, said in before.items():
+        kinds = list(stack.queries.kinds)
+        kinds[first - 1] = kind
+        tokens = replace(stack.queries, kinds=tuple(kinds))
+        shown = random_stack(queries=tokens, mask="causal")
+        assert rows_of_answer(statistic, shown) == f"{own}; the first is predicted at {said}."
+    for other in (head_stats.IMAGE_TO_TEXT_MASS, head_stats.ENTROPY):
+        assert rows_of_answer(other, stack) == ""
+    assert rows_of_answer(statistic, random_stack()) == ""
+
+
+def test_an_answer_without_a_prompt_has_no_token_before_it():
+    """A stream that holds the answer alone."""
+    words = random_tokens(3, 0, 0, specials=False)
+    said = TokenTable.of(words.texts, words.kinds, is_generated=np.ones(3, bool))
+    asked = random_tokens(5, 0, 0, specials=False)
+    stack = random_stack(queries=said, keys=asked, streams=("answer", "question"))
+
+    assert rows_of_answer(head_stats.TEXT_TO_TEXT_MASS, stack).endswith("predicts the next.")

@@ -1,6 +1,7 @@
 """A head's pattern is the first rule that its numbers meet."""
 
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from vl_core.head_stats.pattern import (
     PATTERNS,
     beyond_uniform,
     patterns,
+    special_beyond_uniform,
     uniform_reach,
 )
 from vl_core.trace import Block, KeptWeights, Stack
@@ -111,6 +113,40 @@ def test_beyond_uniform_is_0_for_uniform_attention_and_1_for_nothing_else(name, 
     found = beyond_uniform(TEXT_TO_IMAGE_MASS.of(stack), TEXT_TO_IMAGE_LIFT.of(stack))
 
     assert found == pytest.approx(np.full((1, 1), expected), abs=2e-3)
+
+
+def test_what_gets_its_share_is_no_sink():
+    """Of 12 keys 7 are special: giving all keys the same is no preference for special ones."""
+    words = random_tokens(n_text=7, rows=1, columns=3)
+    kinds = ("special",) * 4 + ("text",) * 2 + ("special",) * 3 + ("image",) * 3
+    tokens, place = replace(words, kinds=kinds), np.arange(12)
+    stacks = []
+    for of_special in (7 / 12, 0.77, 0.81):  # half of the way beyond 7 / 12 is 0.79
+        row = np.where(tokens.is_special, of_special / 7, (1 - of_special) / 5)
+        weights = np.tile(row, (1, 12, 1)).astype(np.float16)
+        block = Block(place, place.copy(), KeptWeights(weights))
+        stacks.append(Stack("encoder", "encoder", "encoder", tokens, tokens, (0,), ((block,),)))
+
+    assert [patterns(stack)[0][0].name for stack in stacks] == [
+        "spread evenly",
+        "spread evenly",
+        "special tokens (sink)",
+    ]
+    found = [special_beyond_uniform(stack)[0, 0] for stack in stacks]
+    assert found == pytest.approx([0, 1 - 0.23 * 12 / 5, 1 - 0.19 * 12 / 5], abs=3e-3)
+
+
+def test_special_beyond_uniform_is_told_by_what_each_query_may_look_at():
+    """Under a causal mask the first word has few keys but the class token, the last has many."""
+    stack = random_stack(queries=TOKENS, mask="causal")
+    content = TOKENS.is_text | TOKENS.is_image
+    rows = stack.allowed(0)[content]
+    uniform = np.mean([(row & TOKENS.is_special).sum() / row.sum() for row in rows])
+    weights = np.asarray(stack.weights)[:, :, content][..., TOKENS.is_special]
+    mass = weights.sum(axis=-1).mean(axis=-1)
+
+    wanted = (mass - uniform) / (1 - uniform)
+    assert special_beyond_uniform(stack) == pytest.approx(wanted, abs=1e-5)
 
 
 def test_beyond_uniform_is_missing_where_nothing_can_be_said():

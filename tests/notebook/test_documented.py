@@ -33,6 +33,25 @@ def test_the_table_has_a_row_for_each_head(names):
     assert found[3, 4] == pytest.approx(names["values"][3, 4], abs=1e-5)
 
 
+def test_sinks_are_told_left_out_and_divided_by(names):
+    """What is left out is what they took, and the rest is divided by what is left."""
+    stack, without, found = names["stack"], names["without"], names["found"]
+    keys = found.keys()[3]
+    content = names["content"]
+
+    weights = np.asarray(stack.weights[3, 4])
+    took = weights[content][:, keys].sum(axis=1)
+    assert found.removed()[3, 4] == pytest.approx(took.mean(), abs=1e-5)
+    assert 0 < found.uniform(content, 3) == pytest.approx(keys.sum() / len(keys))
+    left = np.where(keys, 0, weights[content])
+    np.testing.assert_allclose(
+        np.asarray(without.weights[3, 4])[content], left / (1 - took[:, None]), atol=1e-3
+    )
+    relative = names["relative"]
+    assert np.isfinite(relative.values[stack.keys.is_image]).all()
+    assert np.isnan(relative.values[~stack.keys.is_image]).all()
+
+
 def test_the_figures_show_these_numbers(names):
     """The head map's cells, and what the word gives to the brightest patch."""
     stack, star = names["stack"], names["star"]

@@ -134,7 +134,7 @@ def test_nothing_that_a_user_wrote_ends_its_element():
     assert "<!--" not in view.page
     message, blobs = told(view)
     assert message["stackKey"] == f"trace/{EVIL}"
-    assert json.loads(blobs[f"trace/{EVIL}/tokens"])["queries"]["texts"][0] == EVIL
+    assert json.loads(blobs[f"trace/{EVIL}/tokens"])["queries"]["wholes"]["0"] == EVIL
     assert unescape(re.search("<title>(.*?)</title>", view.page, re.DOTALL)[1]) == f"{EVIL}: {EVIL}"
 
 

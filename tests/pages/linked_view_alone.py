@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import streamlit as st
 
 from pages.shared.components.linked_view import linked_view
@@ -71,6 +72,39 @@ def large_trace() -> Trace:
     )
 
 
+def undecodable() -> Stack:
+    """A decoder whose answer has long texts; and two words of its question are alike."""
+    made = decoder_trace().stacks["language"]
+    places = np.flatnonzero(made.queries.is_generated).tolist()
+    texts = list(made.queries.texts)
+    unknown = "\N{REPLACEMENT CHARACTER}" * 60
+    for number, place in enumerate(places):
+        texts[place] = f"{unknown} ({number + 1}/{len(places)})"
+    texts[texts.index("star")] = "red"
+    return with_tokens(made, replace(made.queries, texts=tuple(texts)))
+
+
+def of_regions() -> Stack:
+    """What looks at two regions of a detector, which cover half of the picture."""
+    table = random_tokens(rows=1, columns=2)
+    texts = [text.replace("patch 1, ", "region ") for text in table.texts]
+    boxes = table.boxes * np.array([1, 0.5, 1, 0.5])
+    return random_stack(4, queries=replace(table, texts=tuple(texts), boxes=boxes))
+
+
+def tiles_first() -> Stack:
+    """A decoder that is shown tiles first, then the whole picture."""
+    made = decoder_trace().stacks["language"]
+    swapped = {"whole picture": "tiles", "tiles": "whole picture", "": ""}
+    views = tuple(swapped[view] for view in made.queries.views)
+    return with_tokens(made, replace(made.queries, views=views))
+
+
+def with_tokens(made: Stack, table: TokenTable) -> Stack:
+    """The stack of a stream that looks at itself, with another table of it."""
+    return replace(made, queries=table, keys=table)
+
+
 @dataclass(frozen=True)
 class Subject:
     """What the view is shown with."""
@@ -93,6 +127,11 @@ SUBJECTS: dict[str, Callable[[], Subject]] = {
     "across": lambda: part(decoder_trace, "language<-vision"),
     "tower": lambda: part(decoder_trace, "vision"),
     "decoder": lambda: part(decoder_trace, "language"),
+    "undecodable": lambda: Subject(
+        decoder_trace().example, undecodable(), NOTHING, offers_position=True
+    ),
+    "regions": lambda: Subject(random_example(), of_regions(), NOTHING),
+    "tiles first": lambda: Subject(decoder_trace().example, tiles_first(), NOTHING),
     "windows": lambda: part(random_two_stream_trace, "vision"),
     "text": lambda: part(random_two_stream_trace, "language"),
     "long": lambda: part(long_trace, "language", tokens=(1760,)),

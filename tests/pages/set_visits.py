@@ -46,6 +46,13 @@ def said(app: AppTest) -> str:
     return " ".join(one.value for kind in kinds for one in app.main.get(kind)).replace("\\", "")
 
 
+def inside(block: Any) -> Iterator[Any]:
+    """All elements within a part of the page, in order, and the parts that they stand in."""
+    for child in getattr(block, "children", {}).values():
+        yield child
+        yield from inside(child)
+
+
 def errors(app: AppTest) -> list[str]:
     """What is complained of, anywhere on the page."""
     return [one.value.replace("\\", "") for one in app.error]

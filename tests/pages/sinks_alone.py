@@ -21,7 +21,7 @@ def main() -> None:
     st.text(f"uses {shown.stack.name}")
     st.text("row " + " ".join(f"{share:.4f}" for share in row))
     st.text(f"special share {np.nanmax(SPECIAL_SHARE.of(shown.stack), initial=0):.4f}")
-    neutral_prompt.draw(trace, stack, layer, chosen.head, "here")
+    neutral_prompt.draw(trace, stack, layer, chosen.head, "here", chosen.picture_view)
 
 
 if __name__ == "__main__":

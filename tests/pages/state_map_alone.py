@@ -1,7 +1,7 @@
 """A page with nothing but the map of hidden states, for its browser tests.
 
 With ?many the blob lists no neighbours, as where there are too many tokens; ?answer makes the last
-word one of the model's answer.
+word one of the model's answer; with ?long there are many words with long texts, two of them alike.
 """
 
 from dataclasses import replace
@@ -64,8 +64,24 @@ def shown() -> StatePicture:
     )
 
 
+def long() -> StatePicture:
+    """Sixty words and nothing else, each of sixty characters and more."""
+    texts = [f"{'?' * 60} ({max(2, number + 1)}/60)" for number in range(60)]
+    places = np.arange(60) / 60
+    return replace(
+        shown(),
+        points=np.stack([np.stack([places, places**2], axis=-1)] * STATES),
+        tokens=TokenTable.of(texts, ["text"] * 60),
+        positions=np.arange(60),
+        neighbours=shown().neighbours[:0],
+        similarities=shown().similarities[:0],
+    )
+
+
 def wanted() -> StatePicture:
     """What the address asks for."""
+    if "long" in st.query_params:
+        return long()
     picture = shown()
     if "many" in st.query_params:
         nobody = {"neighbours": picture.neighbours[:0], "similarities": picture.similarities[:0]}

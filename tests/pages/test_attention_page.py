@@ -10,13 +10,13 @@ from streamlit.testing.v1 import AppTest
 
 from pages.shared import attention_files, session
 from tests.browser import ROOT
-from tests.builders import random_trace
+from tests.builders import random_block, random_stack, random_stream, random_trace
 from tests.decoders import decoder_trace
 from tests.pages.sent import blobs, view
 from vl_core import attention_tables
 from vl_core.attention_matrix import MOST
 from vl_core.linked_view import delivery
-from vl_core.trace import KeptNothing, Trace
+from vl_core.trace import KeptNothing, Mask, Stack, Trace
 
 CLS, IS, THE, RED, STAR, SEP = range(6)
 
@@ -177,12 +177,118 @@ def test_a_causal_model_says_that_patches_cannot_look_at_later_words(decoder):
     """Above the view, and in place of an empty matrix."""
     decoder.run()
     sentence = "patches cannot look at words. That share is zero in every layer and head."
-    assert sentence in said(decoder)
+    assert f"The patches come before the words, and no token looks ahead: {sentence}" in said(
+        decoder
+    )
     assert matrix(decoder)[0] == "Words at patches: layer 1, head 1"
 
     decoder.segmented_control(key="matrix").set_value("patches at words").run()
     assert not decoder.get("plotly_chart")
     assert sentence in decoder.main.info[0].value
+
+
+def test_patches_that_see_each_other_are_not_said_to_look_ahead_at_nothing(open_on):
+    """In Gemma 3 patches look at later patches, and yet at no word behind them."""
+    trace = decoder_trace()
+    stack = trace.stacks["language"]
+    tokens = stack.queries
+    allowed = np.tri(len(tokens), dtype=bool)
+    allowed |= np.outer(tokens.is_image, tokens.is_image)
+    everyone = np.arange(len(tokens))
+    block = random_block(
+        np.random.default_rng(0),
+        everyone,
+        everyone,
+        heads=6,
+        mask=Mask("explicit", allowed=allowed),
+    )
+    seeing = replace(stack, blocks=((block,),) * stack.n_layers)
+    app = open_on(replace(trace, stacks={"language": seeing})).run()
+
+    assert not app.exception
+    found = said(app)
+    assert "The patches come before the words, and no patch sees a word behind it: patches" in found
+    assert "no token looks ahead" not in found
+
+
+def test_the_matrix_has_the_rows_that_the_view_shows(open_on):
+    """A word of the answer has one number on the page: predicted above, predicted below."""
+    trace = decoder_trace()
+    stack = trace.stacks["language"]
+    app = open_on(trace)
+    words, patches = (np.flatnonzero(stack.queries.is_text), np.flatnonzero(stack.keys.is_image))
+    predicting = words - stack.queries.is_generated[words]
+    weights = np.asarray(stack.weights[1, 3])
+
+    for choice, rows, verb in (
+        ({"position": "predicts"}, predicting, "**predict** its words"),
+        ({"position": "reads"}, words, "**read** its words"),
+        ({"position": "predicts", "direction": "looked_at_by"}, words, "**read** its words"),
+    ):
+        app.session_state["selection"] = {"layer": 1, "head": 3} | choice
+        app.run()
+        np.testing.assert_allclose(matrix(app)[1], weights[np.ix_(rows, patches)], atol=1e-6)
+        assert f"Rows of the answer are the positions that {verb}" in said(app)
+
+    app.segmented_control(key="matrix").set_value("patches at patches").run()
+    assert "Rows of the answer" not in said(app)
+
+
+def test_query_tokens_are_called_so_and_have_no_place(open_on):
+    """In matrices and sentences; why no picture is drawn, and where one is, is said."""
+    trace = decoder_trace()
+    stack = trace.stacks["language"]
+    count = int(stack.queries.is_image.sum())
+    names = iter(f"query {number + 1}" for number in range(count))
+    bare = replace(
+        stack.queries,
+        texts=tuple(next(names) if kind == "image" else text for text, kind in named(stack)),
+        boxes=np.full((len(stack.queries), 4), np.nan),
+        views=("",) * len(stack.queries),
+    )
+    queries, tower = bare.chosen(bare.is_image), trace.streams["vision"].tokens
+    asking = random_stack(3, queries=queries, keys=tower, streams=("Q-Former", "vision"))
+    streams = dict(trace.streams) | {
+        "language": replace(trace.streams["language"], tokens=bare),
+        "Q-Former": random_stream("Q-Former", queries),
+    }
+    stacks = {"language": replace(stack, queries=bare, keys=bare), "Q-Former<-vision": asking}
+    app = open_on(replace(trace, streams=streams, stacks=stacks)).run()
+
+    assert not app.exception
+    found = said(app)
+    assert "The query tokens come before the words, and no token looks ahead: query tokens" in found
+    assert "The query tokens have no place in the picture, so no picture is drawn here." in found
+    assert "looking at vision” to see where each of them looks." in found
+    assert "query tokens at words" in app.segmented_control(key="matrix").options
+    assert matrix(app)[0] == "Words at query tokens: layer 1, head 1"
+    assert "patch" not in found
+    assert not [toggle for toggle in app.toggle if toggle.key == "neutral_prompt"]
+
+    app.main.selectbox(key="attention_stack").set_value("Q-Former<-vision").run()
+    assert app.segmented_control(key="matrix").options == ["query tokens at patches", "all tokens"]
+    assert "no place in the picture" not in said(app)
+
+
+def named(stack: Stack) -> list[tuple[str, str]]:
+    """Text and kind of each token that looks."""
+    return list(zip(stack.queries.texts, stack.queries.kinds, strict=True))
+
+
+def test_a_neutral_prompt_is_offered_where_words_look_at_places_and_nowhere_else(decoder, open_on):
+    """Not of a vision tower, whose tokens ask nothing, nor of tensors without a model."""
+
+    def is_offered(app):
+        assert not app.exception
+        return bool([toggle for toggle in app.toggle if toggle.key == "neutral_prompt"])
+
+    assert is_offered(decoder.run())
+    decoder.main.selectbox(key="attention_stack").set_value("vision").run()
+    assert not is_offered(decoder)
+
+    trace = decoder_trace()
+    brought = replace(trace, provenance=replace(trace.provenance, family=""))
+    assert not is_offered(open_on(brought).run())
 
 
 def test_a_model_that_looks_everywhere_says_nothing_of_the_kind(app):

@@ -15,11 +15,12 @@ from streamlit.testing.v1 import AppTest
 from pages.shared import models, requests, session
 from pages.shared.comparing import comparison_cards, comparison_offers, pinned
 from pages.shared.data_sets import sets
+from pages.shared.layout import percent
 from pages.shared.requests import BLANK, Request, Upload
 from tests.browser import ROOT
 from tests.builders import random_picture
 from tests.packed import unpacked
-from tests.test_comparison import by, trace_of, with_picture
+from tests.test_comparison import by, looking_at_words, trace_of, with_picture
 from vl_core import head_stats
 from vl_core.comparison import attention_in_both
 from vl_core.datasets import Asked, Option
@@ -155,26 +156,49 @@ def test_pictures_of_one_grid_have_a_difference_in_points(monkeypatch, both):
 
     stacks = [trace.stacks["encoder"] for trace in both]
     found = attention_in_both(*stacks, np.array([[3, 3]]), None, None)
-    patches = stacks[1].keys.is_image[found.keys[:, 1]]
+    patches = stacks[1].keys.is_image[found.tokens[:, 1]]
     marks = figure(app, "compare_picture_difference")["data"][0]["marker"]
     np.testing.assert_allclose(shares(marks["color"]), 100 * found.difference[patches], atol=1e-5)
     of_b = figure(app, "compare_picture_B")["data"][0]["marker"]
     np.testing.assert_allclose(shares(of_b["color"]), found.common[1][patches], atol=1e-7)
-    change = 100 * (found.rows[1][8:].sum() - found.rows[0][6:].sum())
+    change = 100 * (found.shares[1][8:].sum() - found.shares[0][6:].sum())
     assert f"{abs(change):.1f} points" in said(app)
     assert "tokens that the other one has not" in said(app)
     assert "The two pictures differ" not in said(app)
 
 
 def test_pictures_of_two_sizes_stand_side_by_side(monkeypatch):
-    """It is said why there is no difference."""
-    app = opened(monkeypatch, with_picture((60, 32), 2, 3), with_picture((48, 60), 2, 3))
+    """It is said why there is no difference; both maps are on one scale, from zero."""
+    for other, why in (
+        (with_picture((48, 60), 3, 3), "A's picture has 60 × 32 pixels and B's 48 × 60"),
+        (
+            with_picture((60, 32), 2, 6),
+            "A's picture is cut into 6 patches and B's into 12, of which 0 lie at the same places",
+        ),
+    ):
+        app = opened(monkeypatch, with_picture((60, 32), 2, 3), other, layer="2", head="4")
 
-    assert "A's picture has 60 × 32 pixels and B's 48 × 60." in said(app)
-    assert "A and B stand side by side" in said(app)
-    assert figure(app, "compare_picture_A") is not None
-    assert figure(app, "compare_picture_B") is not None
-    assert figure(app, "compare_picture_difference") is None
+        [sentence] = [one.value for one in app.main.info]
+        assert sentence.replace("\\", "") == (
+            f"{why}, so that B − A of a patch would mean nothing, and A and B stand side by side "
+            "on one color scale."
+        )
+        assert figure(app, "compare_picture_difference") is None
+        marks = [figure(app, f"compare_picture_{one}")["data"][0]["marker"] for one in "AB"]
+        colors = [shares(one["color"]) for one in marks]
+        assert colors[0].max() != colors[1].max()
+        most = max(one.max() for one in colors)
+        scales = [one_scale(app, letter) for letter in "AB"]
+        assert scales == [pytest.approx((0, most))] * 2
+
+
+def one_scale(app, letter):
+    """From where to where the colors of a picture's patches go."""
+    shown = figure(app, f"compare_picture_{letter}")
+    scale = shown["data"][0]["marker"]
+    if "cmin" not in scale:
+        scale = shown["layout"][scale["coloraxis"]]
+    return scale["cmin"], scale["cmax"]
 
 
 def test_two_pictures_of_one_grid_are_compared_with_a_word_of_caution(monkeypatch):
@@ -192,6 +216,51 @@ def test_texts_without_a_word_in_common_have_their_heads_compared_alone(monkeypa
 
     assert len(maps(app)) == 3
     assert "no word in common" in said(app)
+
+
+def test_what_looks_at_a_word_is_compared_as_well(monkeypatch, both):
+    """The choice of the attention page: the words' columns, whose shares have means and no sum."""
+    app = opened(monkeypatch, *both, tokens="4", layer="2", head="3")
+    assert app.subheader[-1].value == "Where does a word look?"
+    app.segmented_control(key="compare_direction").set_value("looked_at_by").run()
+
+    assert not app.exception
+    assert app.query_params["direction"] == "looked_at_by"
+    assert app.subheader[-1].value == "What looks at a word?"
+    stacks = [trace.stacks["encoder"] for trace in both]
+    found = attention_in_both(*stacks, np.array([[3, 3]]), 1, 2, "looked_at_by")
+    patches = stacks[1].queries.is_image[found.tokens[:, 1]]
+    marks = figure(app, "compare_picture_difference")["data"][0]["marker"]
+    np.testing.assert_allclose(shares(marks["color"]), 100 * found.difference[patches], atol=1e-5)
+    bars = figure(app, "compare_bars")["data"]
+    assert shares(bars[1]["x"]) == pytest.approx(found.common[1][~patches], abs=1e-6)
+    means = [
+        percent(float(share[stack.queries.is_text].mean()))
+        for share, stack in zip(found.shares, stacks, strict=True)
+    ]
+    assert f"| words | {means[0]} | {means[1]} |" in said(app)
+    assert "tokens that the other one has not" not in said(app)
+
+
+def test_words_of_another_stream_are_pinned_as_what_is_looked_at(monkeypatch):
+    """Patches look at them; nothing else of that stack has words, and a swap keeps the word."""
+    one, other = looking_at_words(4, 2, 3), looking_at_words(6, 2, 3)
+    app = opened(monkeypatch, one, other, stack="vision<-language", direction="looked_at_by")
+
+    words = app.button_group(key="compare_words")
+    assert words.options == ["is", "the", "red", "star"]
+    words.set_value([3]).run()
+    assert app.query_params["keys"] == "4"
+    stacks = [trace.stacks["vision<-language"] for trace in (one, other)]
+    layer, head = (int(app.query_params[what]) - 1 for what in ("layer", "head"))
+    found = attention_in_both(*stacks, np.array([[3, 3]]), layer, head, "looked_at_by")
+    of_b = figure(app, "compare_picture_B")["data"][0]["marker"]
+    np.testing.assert_allclose(shares(of_b["color"]), found.shares[1], atol=1e-6)
+
+    app.button(key="swap").click().run()
+    assert app.query_params["keys"] == "4"
+    app.segmented_control(key="compare_direction").set_value("looks_at").run()
+    assert "no word in common that looks at something" in said(app)
 
 
 def test_models_of_another_shape_or_kind_are_refused_in_a_sentence(monkeypatch, both):

@@ -9,6 +9,7 @@ from PIL import Image
 import vl_core
 from pages.shared import models, requests, selection, session
 from pages.shared.data_sets import scene_sets, set_scores, sets
+from pages.shared.data_sets.set_list import LISTED
 from pages.shared.data_sets.set_search import searched_text
 from pages.shared.data_sets.sets import Place
 from pages.shared.requests import OWN_TENSORS, Request
@@ -24,6 +25,7 @@ from tests.pages.set_visits import (
     at_sets,
     errors,
     forget_sets,
+    inside,
     listed,
     look_inside,
     said,
@@ -33,6 +35,7 @@ from vl_core.datasets import reading
 from vl_core.datasets.scored import Scored, figures
 
 COUNT = 23  # items: more than one page of the list
+LAST_PAGE = list(range(COUNT - COUNT % LISTED, COUNT))
 LINK = f"set={CHOICES}&item=3&asked=1&option=2"
 
 
@@ -185,22 +188,46 @@ def test_sources_stand_as_cards_in_the_sets_order(model, nothing_known):
 
 
 def test_the_list_has_pages_and_any_item_can_be_gone_to():
-    """Twenty to a page; the page follows the item."""
+    """Few to a page; the page follows the item."""
     app = at_sets()
     choose_set(app, CHOICES)
-    assert listed(app) == list(range(20))
+    assert listed(app) == list(range(LISTED))
 
     [pager] = app.get("pagination")
     pager.set_value(2).run()
-    assert listed(app) == [20, 21, 22]
+    assert listed(app) == list(range(LISTED, 2 * LISTED))
     assert app.radio(key="set_item").value is None
 
     app.get("pagination")[0].set_value(1).run()
     app.number_input(key="set_number").set_value(22).run()
-    assert listed(app) == [20, 21, 22]
+    assert listed(app) == LAST_PAGE
     assert app.radio(key="set_item").value == 21
     assert app.query_params["browse"] == CHOICES
     assert app.query_params["entry"] == "22"
+
+
+def test_the_list_shows_all_of_its_page_and_turns_to_the_item_on_show():
+    """Also where items are filtered; nothing of it has to be scrolled to."""
+    app = at_sets(f"set={CHOICES}&item={LISTED}")
+    assert listed(app) == list(range(LISTED))
+    [box] = [one for one in inside(app.main) if "set_items" in getattr(one.proto, "id", "")]
+    assert not box.proto.height_config.pixel_height
+    app.switch_page("pages/heads.py").run()
+    button(app, "Next item").click().run()
+    app.switch_page(PAGE).run()
+    assert (app.radio(key="set_item").value, listed(app)[0]) == (LISTED, LISTED)
+
+    search(app, "the")
+    numbers = listed(app)
+    app.get("pagination")[0].set_value(2).run()
+    assert listed(app)[0] > numbers[-1]
+    app.radio(key="set_item").set_value(listed(app)[0]).run()
+    look_inside(app, 0)
+    app.switch_page("pages/heads.py").run()
+    button(app, "Previous item").click().run()
+    app.switch_page(PAGE).run()
+    assert app.radio(key="set_item").value == numbers[-1]
+    assert listed(app) == numbers
 
 
 def test_items_are_found_by_words_and_categories():
@@ -216,13 +243,13 @@ def test_items_are_found_by_words_and_categories():
     app.selectbox(key="set_category").set_value("choose").run()
     search(app, "TRIANGLE")
     assert 0 < len(wanted) < COUNT
-    assert listed(app) == wanted
+    assert listed(app) == wanted[:LISTED]
     assert f"{len(wanted)} of {COUNT} items" in said(app)
 
     search(app, "no such word")
     assert len(app.radio) == 0
     choose_set(app, CHOICES)
-    assert len(listed(app)) == 20
+    assert len(listed(app)) == LISTED
     assert app.text_input(key="set_text").value == ""
 
 
@@ -233,18 +260,18 @@ def test_what_is_right_and_wrong_is_known_of_what_was_scored(nothing_known):
     app.selectbox(key="set_outcome").set_value("right").run()
     assert listed(app) == [0]
     app.selectbox(key="set_outcome").set_value("unknown").run()
-    assert listed(app) == list(range(1, 21))
+    assert listed(app) == list(range(1, 1 + LISTED))
 
     app.number_input(key=f"set_count_{CHOICES}").set_value(5).run()
     button(app, "Score the set").click().run()
     set_scores.job("embedded", CHOICES).thread.join(120)
     app.run()
     outcomes = set_scores.outcomes("embedded", CHOICES)
-    assert listed(app) == list(range(5, COUNT))
+    assert listed(app) == list(range(5, 5 + LISTED))
     assert sorted(outcomes) == list(range(5))
     for outcome, is_right in (("wrong", False), ("right", True)):
         app.selectbox(key="set_outcome").set_value(outcome).run()
-        wanted = [number for number, one in outcomes.items() if one == is_right][:20]
+        wanted = [number for number, one in outcomes.items() if one == is_right][:LISTED]
         assert (listed(app) if wanted else []) == wanted
 
 
@@ -430,7 +457,7 @@ def test_a_link_shows_the_same_again():
         assert [app.query_params[one] for one in ("item", "asked", "option", "layer", "head")] == [
             *("22", "2", "4", "2", "3")
         ]
-    assert listed(app) == [20, 21, 22]
+    assert listed(app) == LAST_PAGE
     assert app.radio(key="set_item").value == 21
     assert app.segmented_control(key="set_asked").value == 1
 

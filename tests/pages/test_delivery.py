@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from pages.shared.components import blob_store
 from pages.shared.selection import Selection
-from tests.builders import random_tokens
+from tests.builders import grid, random_stack, random_tokens
 from tests.decoders import decoder_trace, language_tokens, prefix_mask, words
 from tests.pages import linked_view_alone as alone
 from tests.pages.sent import blobs, dropped, view
@@ -180,6 +180,44 @@ def test_tables_tell_each_side_of_its_own_tokens():
     assert not any(across["queries"]["boxes"])
     assert across["queries"]["kinds"][2] == "padding"
     assert across["queries"]["kinds"][0] == "special"
+
+
+def test_long_texts_are_cut_and_beside_it_whole():
+    """A name of an undecodable answer may be sixty characters long, forty-eight times."""
+    texts = [f"{'?' * 60} ({i + 1}/48)" for i in range(48)]
+    tokens = TokenTable.joined([words(["red"]), words(texts)])
+
+    table = json.loads(tables(random_stack(queries=tokens), None))["queries"]
+
+    assert table["texts"][0] == "red"
+    assert table["texts"][12] == "???????… (12/48)"
+    assert max(map(len, table["texts"])) <= 16
+    assert max(map(len, table["labels"])) <= 16
+    assert table["wholes"] == {str(i + 1): text for i, text in enumerate(texts)}
+    assert len(set(table["labels"])) == 49
+
+
+def test_views_have_the_tint_of_their_name():
+    """Whichever view the model is shown first."""
+    tokens = LANGUAGE.queries
+    swapped = {"whole picture": "tiles", "tiles": "whole picture", "": ""}
+    other = replace(tokens, views=tuple(swapped[view] for view in tokens.views))
+
+    for queries in (tokens, other):
+        table = json.loads(tables(random_stack(queries=queries), (60, 32)))["queries"]
+        tints = dict(zip(table["views"], table["tints"], strict=True))
+        assert tints == {"whole picture": 1.0, "tiles": 0.55}
+    assert json.loads(tables(ACROSS, (60, 32)))["keys"]["tints"] == [1.0]
+
+
+def test_tables_tell_what_the_tokens_of_the_picture_are():
+    """Patches, or the regions of a detector."""
+    regions = TokenTable.of(["region 1", "region 2"], ["image"] * 2, grid(1, 2, (60, 32)))
+
+    table = json.loads(tables(random_stack(queries=regions), (60, 32)))["queries"]
+
+    assert table["noun"] == {"one": "region", "many": "regions"}
+    assert table["labels"] == ["region 1", "region 2"]
 
 
 def test_runs_of_specials_are_folded_but_never_the_answer():

@@ -73,7 +73,7 @@ def test_the_effect_on_this_question_is_shown_around_zero_in_nats(page):
     assert "replaced by its mean" in said(app)
     assert "“yes”, which the whole model answers" in said(app)
     assert app.dataframe[0].value["value"].is_monotonic_increasing
-    assert app.dataframe[0].value["rank"].tolist() == list(range(1, 16))
+    assert len(app.dataframe[0].value) == 15
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,10 @@ from tests.packed import head_map_of
 from vl_core import head_stats
 from vl_core.head_stats.pattern import patterns
 from vl_core.head_stats.summary import ranks
-from vl_core.trace import Trace
+from vl_core.trace import KeptNothing, Trace
 
 LARGE = (80, 64)
+KEYS = [one.key for one in head_stats.STATISTICS]
 
 
 def text_trace() -> Trace:
@@ -29,6 +30,19 @@ def text_trace() -> Trace:
         streams={"encoder": random_stream("encoder", tokens)},
         stacks={"encoder": random_stack(queries=tokens)},
     )
+
+
+def regions_trace() -> Trace:
+    """Words that look at a detector's regions, and at nothing else."""
+    shown = random_trace()
+    words, regions = random_tokens(4, 0, 0), random_tokens(0, 2, 3, specials=False)
+    regions = replace(regions, texts=tuple(f"region {number}" for number in range(1, 7)))
+    across = random_stack(queries=words, keys=regions, regions=shown.example.regions)
+    streams = {
+        "language": random_stream("language", words),
+        "vision": random_stream("vision", regions),
+    }
+    return replace(shown, streams=streams, stacks={across.name: across})
 
 
 @pytest.fixture
@@ -101,6 +115,50 @@ def test_generated_words_are_said_to_count_as_text(page):
 
     for link in ({"stack": "vision"}, {"statistic": "image_to_image_mass", "stack": "language"}):
         assert "count as text" not in said(page(decoder_trace(), **link))
+
+
+def test_it_is_said_which_row_is_a_generated_words(page):
+    """And that the other one is to be had: on the attention page, if attention was kept."""
+    row = "The row of each is the one at its own position, which reads it and predicts the next; "
+    trace = decoder_trace()
+    app = page(trace, statistic="text_to_image_mass", stack="language")
+    assert row in said(app)
+    assert "The attention page shows either row." in said(app)
+    assert "The attention page shows" not in said(page(trace, statistic="entropy"))
+
+    stack = trace.stacks["language"]
+    blocks = tuple(
+        tuple(replace(one, kept=KeptNothing(one.kept.shape, one.kept.mask)) for one in layer)
+        for layer in stack.blocks
+    )
+    measured = {one: head_stats.by_key(one).of(stack) for one in KEYS}
+    bare = replace(trace, stacks={"language": replace(stack, blocks=blocks, head_stats=measured)})
+    app = page(bare, statistic="text_to_image_mass", stack="language")
+    assert row in said(app)
+    assert "The attention page shows" not in said(app)
+
+
+def test_what_is_1_by_construction_is_no_number_to_open_on(page):
+    """Words that can look at nothing but regions: entropy first, and of a mass one sentence why."""
+    trace = regions_trace()
+    app = page(trace)
+    assert head_map_of(app)["name"] == head_stats.ENTROPY.name
+    assert "by construction" not in said(app)
+
+    app = page(trace, statistic="text_to_image_mass")
+    assert head_map_of(app)["values"] == pytest.approx(1)
+    assert "a word may look at nothing but regions" in said(app)
+    assert "is the share of the words' attention on all regions." in said(app)
+    assert "What is missing to 1" not in said(app)
+
+
+def test_what_is_1_without_special_tokens_is_said_only_then(page):
+    """Patches of a tower look at its class token, too, unless that does not count."""
+    sentence = "may look at nothing but patches once special tokens are left out"
+    link = {"stack": "vision", "statistic": "image_to_image_mass"}
+
+    assert sentence not in said(page(decoder_trace(), **link))
+    assert sentence in said(page(decoder_trace(), **link, specials="without"))
 
 
 def test_a_statistic_is_kept_where_the_next_stack_has_it_too(page):
@@ -220,17 +278,15 @@ def test_the_map_of_5120_heads_takes_less_than_60_kilobytes(page, large, view):
 
 
 def test_of_5120_heads_the_first_are_listed(page, large):
-    """In order, with their ranks among all; all of them are in the table to take away."""
+    """In the order of their ranks; all of them are in the table to take away."""
     app = page(large, statistic="entropy")
 
     values = large.stacks["encoder"].head_stats["entropy"]
     table = max((frame.value for frame in app.dataframe), key=len)
     assert len(table) == head_list.LISTED
-    assert table["rank"].tolist() == list(range(1, head_list.LISTED + 1))
-    first = table.iloc[7]
-    place = first["layer"] - 1, first["head"] - 1
-    assert first["value"] == pytest.approx(values[place])
-    assert ranks(values)[place] == 8
+    places = table["layer"] - 1, table["head"] - 1
+    assert table["value"].to_numpy() == pytest.approx(values[places])
+    assert ranks(values)[places].tolist() == list(range(1, head_list.LISTED + 1))
     assert f"The first {head_list.LISTED} of 5,120 heads" in said(app)
 
 

@@ -143,7 +143,7 @@ def test_the_list_is_sorted_and_marks_the_selected_head(page):
 
     table = app.dataframe[0].value
     assert table["value"].is_monotonic_decreasing
-    assert table["rank"].tolist() == list(range(1, 16))
+    assert len(table) == 15
     [row] = app.session_state[app.dataframe[0].key]["selection"]["rows"]
     assert table.iloc[row][["layer", "head"]].tolist() == [2, 3]
 

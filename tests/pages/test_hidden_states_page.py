@@ -60,7 +60,7 @@ def delivered(app):
     edges = np.array(header["edges"])[:, None]
     shape = len(header["stateNames"]), len(header["texts"]), 2
     points = part("points", "<u2").reshape(shape) / 65535 * edges[..., 2:] + edges[..., :2]
-    kinds = [header["kindNames"][kind] for kind in part("kinds", "u1")]
+    kinds = [list(header["kindNouns"])[kind] for kind in part("kinds", "u1")]
     return header | {"kinds": kinds}, points
 
 

@@ -5,6 +5,7 @@ import hashlib
 import pytest
 from playwright.sync_api import Page, expect
 
+from pages.shared import head_list, head_numbers
 from tests import visit
 from tests.browser import complaints, served, settled, visitor
 
@@ -20,6 +21,17 @@ OVERFLOWING = """
     .map(([part, box]) => `${part.tagName}.${part.className} from ${box.left} to ${box.right}`);
 })
 """
+
+
+# How many pixels the widest of these names takes in a table.
+WIDEST = """
+(table, names) => {
+  const pen = document.createElement("canvas").getContext("2d");
+  pen.font = `14px ${getComputedStyle(table).fontFamily}`;
+  return Math.max(...names.map((name) => pen.measureText(name).width));
+}
+"""
+CELL_PADDING = 16
 
 
 @pytest.fixture(scope="module")
@@ -155,6 +167,25 @@ def test_a_bad_file_gets_one_sentence_and_the_last_good_result_stays(page, url):
     settled(page)
     assert page.url == before
     expect(page.locator(".st-key-summary .answers li")).to_have_count(5)
+
+
+@pytest.mark.parametrize("width", [800, 1440])
+def test_no_table_of_heads_is_wider_than_its_place(browser, url, width):
+    """Patterns and weights stand at the end of their rows: they would be cut off.
+
+    A pattern's name would also be cut by a column as wide as the names that come first.
+    """
+    with visitor(browser, width=width) as context:
+        page = context.new_page()
+        visit.arrive(page, url, "Heads")
+        tables = page.locator(".dvn-scroller")
+        expect(tables).to_have_count(3)
+
+        for table in tables.all():
+            assert table.evaluate("table => table.scrollWidth <= table.clientWidth")
+        names = [pattern.name for pattern in head_numbers.ALL_PATTERNS]
+        widest = tables.first.evaluate(WIDEST, names)
+        assert 100 < widest <= head_list.WIDTHS["pattern"] - CELL_PADDING
 
 
 def test_every_page_fits_into_a_window_of_800_pixels(browser, url):

@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 import pytest
 
 from pages.shared import requests, session
-from pages.shared.layout import captioned, escaped, percent, said_about_example
+from pages.shared.layout import captioned, cut, escaped, percent, said_about_example
 from pages.shared.requests import Request
 from tests.builders import random_trace
 
@@ -32,6 +32,15 @@ def test_an_address_is_no_link(text):
 def test_plain_words_stay_as_they_are():
     """Letters of any script, digits and blanks have no meaning in Markdown."""
     assert escaped("what color is it 12 ⭐ מה") == "what color is it 12 ⭐ מה"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("a star", "a star"), ("a stars", "a sta…"), ("a st rs", "a st…"), ("", "")],
+)
+def test_a_text_that_is_too_long_is_cut_and_tells_so(text, shown):
+    """No longer than is wanted, with no blank before the mark."""
+    assert cut(text, 6) == shown
 
 
 @pytest.mark.parametrize(

@@ -335,3 +335,50 @@ def test_a_mean_of_heads_that_are_not_there_reads_and_says_so(open_on, large_sta
     word(page, 645).hover()
     expect(page.locator(".tip")).to_contain_text("gives it")
     expect(page.locator(".sentence")).to_contain_text("mean of 64 heads")
+
+
+def test_long_texts_are_cut_and_whole_when_pointed_at(open_on):
+    """Nothing runs past its column, in chips, sentence and title; the place tells texts apart."""
+    page = open_on("undecodable")
+    stack = alone.undecodable()
+    last = len(stack.queries) - 2  # the last word: what ends the answer is no word
+
+    chip = word(page, last)
+    expect(chip).to_have_text(re.compile(r"^.{1,9}… \(3/4\)$"))
+    count = len(stack.queries)
+    title = f"{stack.queries.texts[last]}, position {last + 1} of {count}"
+    expect(chip).to_have_attribute("title", title)
+    chip.click()
+    expect(page.locator(".sentence")).to_contain_text(re.compile(r"predicts '\S{1,7}… \(3/4\)'"))
+    for part in (".all-heads h3", ".words", ".sentence"):
+        fits = page.locator(part).evaluate("part => part.scrollWidth <= part.clientWidth + 1")
+        assert fits, part
+
+    alike = [word(page, token).get_attribute("title") for token in tokens_of(stack, "red")]
+    assert alike == [f"red, position {token + 1} of {count}" for token in tokens_of(stack, "red")]
+    assert word(page, tokens_of(stack, "left")[0]).get_attribute("title") == ""
+
+
+def test_regions_of_a_detector_are_called_regions(open_on):
+    """In the controls, under the picture and in the sentence; nowhere is a patch."""
+    page = open_on("regions")
+
+    expect(page.locator(".drawn legend")).to_have_text("Regions")
+    expect(page.locator(".unseen")).to_have_text(re.compile("^No region covers the darkened part"))
+    page.locator(".stage").hover(position={"x": 20, "y": 10})
+    expect(page.locator(".sentence")).to_contain_text("Region 1 in layer 1")
+    assert "atch" not in page.locator(".view").inner_text()
+
+
+@pytest.mark.parametrize("subject", ["decoder", "tiles first"])
+def test_a_view_has_the_color_of_its_kind(open_on, subject):
+    """The whole picture in full, its tiles paler, whichever the model is shown first."""
+    page = open_on(subject)
+
+    tints = page.locator(".shares .bars .image").evaluate_all(
+        "bars => bars.map((bar) => bar.style.getPropertyValue('--tint'))"
+    )
+    labels = page.locator(".shares .numbers .image").all_inner_texts()
+    names = [re.match(r"\D+(?= [<\d])", label)[0] for label in labels]
+
+    assert dict(zip(names, tints, strict=True)) == {"whole picture": "100%", "tiles": "55%"}

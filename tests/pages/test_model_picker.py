@@ -1,11 +1,13 @@
 """Choosing a model in the sidebar: from a hub of our own, from folders, by links."""
 
 import threading
+from itertools import count
 
 import pytest
+import streamlit as st
 from transformers import ViltForQuestionAnswering
 
-from pages.shared import models, requests
+from pages.shared import awaited, models, requests, session
 from tests import hub as hub_module
 from tests.families import test_llava, test_vilt
 from tests.pages.serving import (
@@ -26,6 +28,8 @@ from vl_core.errors import ModelError
 VILT, LLAVA = "dandelin/vilt-b32-finetuned-vqa", "someone/their-llava"
 GATED = "google/gemma-3-4b-it"
 OPENED = requests.worked_example()
+WORDY = 10_000_001  # a scene whose third question is the first that the small model can read
+visitors = count()
 
 
 @pytest.fixture(scope="module")
@@ -197,6 +201,36 @@ def test_a_download_can_be_stopped(hub):
     assert is_ready(app)
 
 
+def test_nobody_stops_what_another_visitor_waits_for(hub, monkeypatch):
+    """Who gives it up can wait for it again; it stops when the last one has given it up."""
+    monkeypatch.setattr(
+        awaited, "visitor", lambda: st.session_state.setdefault("who", f"visitor {next(visitors)}")
+    )
+    held = hub.holds["model.safetensors"] = threading.Event()
+    app, other = visitor().run(), visitor().run()
+    choose(app, LLAVA)
+    app.sidebar.button(key="load_model").click().run()
+    choose(other, LLAVA)
+    assert "load_model" not in [button.key for button in other.sidebar.button]
+
+    other.sidebar.button(key="stop_model").click().run()
+
+    assert not models.loading(LLAVA).is_stopping
+    assert "It goes on, as others do." in said(other.sidebar)
+    assert other.sidebar.button(key="load_model").label == "Wait for it again"
+    app.run()
+    assert not app.sidebar.button(key="stop_model").disabled
+    other.sidebar.button(key="load_model").click().run()
+    assert not other.sidebar.button(key="stop_model").disabled
+    for one, is_last in ((app, False), (other, True)):
+        one.sidebar.button(key="stop_model").click().run()
+        job = models.loading(LLAVA)
+        assert (job.is_stopping or job.was_stopped) == is_last  # it may have ended by now
+    held.set()
+    wait(LLAVA)
+    assert models.loading(LLAVA).was_stopped
+
+
 @pytest.mark.parametrize(
     ("name", "break_it", "sentence"),
     [
@@ -258,7 +292,9 @@ def test_what_is_no_name_is_told_and_cannot_be_loaded(name):
     choose(app, name)
 
     assert not app.exception
-    assert f"{name!r} is no name of a model at Hugging Face" in said(app.sidebar)
+    is_path = name in {"/etc", "../.."}
+    sentence = "Folders are not open" if is_path else f"{name!r} is no name of a model at Hugging"
+    assert sentence in said(app.sidebar)
     assert "load_model" not in [button.key for button in app.sidebar.button]
     models.load(name)
     wait(name)
@@ -270,6 +306,10 @@ def test_a_folder_is_opened_where_the_owner_allows_it(folders, monkeypatch):
     monkeypatch.setenv("VLINTERPRET_FOLDERS", "1")
     name = str(folders / "vilt")
     app = visitor().run()
+    choose(app, name)
+    choose(app, "nonsense name with blanks")
+    assert "There is no folder 'nonsense name with blanks'" in said(app.sidebar)
+    assert "The checkpoint in" not in said(app.sidebar)
     choose(app, name)
     assert f"The checkpoint in the folder **{name}**." in said(app.sidebar)
     load(app, name)
@@ -325,6 +365,34 @@ def test_a_link_loads_no_model_but_waits_until_a_visitor_has(hub):
     assert (app.query_params["layer"], app.query_params["head"]) == ("3", "4")
 
 
+@pytest.mark.parametrize("rest", ["", "&layer=3&head=4", "&instead=three-hearts"])
+def test_a_link_that_names_a_model_alone_is_about_what_is_on_show(hub, rest):
+    """It waits as any other does: nothing is loaded, it is said, and the field is filled in."""
+    app = visitor(f"model={VILT}{rest}").run()
+
+    assert hub.asked == []
+    assert models.loaded() == []
+    assert "not loaded on this server. Load it under Model" in said(app.main)
+    assert app.sidebar.selectbox(key="model").value == VILT
+    assert "load_model" in [button.key for button in app.sidebar.button]
+    assert app.sidebar.text_input(key="question").value == OPENED.question
+    load(app, VILT)
+    analyse(app)
+    assert not app.error
+    assert on_show(app) == (VILT, OPENED.name)
+    if "layer" in rest:
+        assert (app.query_params["layer"], app.query_params["head"]) == ("3", "4")
+
+
+def test_a_link_to_the_model_on_show_says_nothing(hub):
+    """Nor does one that names no model."""
+    for link in ("model=embedded&layer=3", "layer=3"):
+        app = visitor(link).run()
+
+        assert not app.error
+        assert app.query_params["layer"] == "3"
+
+
 def test_a_link_to_a_model_that_is_loaded_is_followed(hub):
     """A reload of the page shows the same, and the form is about it."""
     app = visitor().run()
@@ -373,6 +441,28 @@ def test_the_chosen_model_stays_whatever_picture_is_looked_for(hub, source):
         assert app.query_params["model"] == VILT
     assert not app.exception
     assert not app.error
+
+
+def test_of_a_new_scene_is_asked_what_the_model_can_read(hub, monkeypatch):
+    """The first question that is short enough; where none is, it is said why."""
+    monkeypatch.setattr(requests, "new_seed", lambda: WORDY)
+    app = visitor().run()
+    load(app, VILT)
+    app.sidebar.selectbox(key="source").set_value("scene").run()
+    next(one for one in app.sidebar.button if one.label == "Draw a new scene").click().run()
+
+    texts = [
+        one.text
+        for one in requests.known_questions(requests.Request(VILT, "scene", str(WORDY), ""))
+    ]
+    assert not app.error
+    assert app.query_params["question"] == texts[2]
+    assert app.sidebar.text_input(key="question").value == texts[2]
+    tried = []
+    monkeypatch.setattr(session, "can_read", lambda wanted: tried.append(wanted.question))
+    next(one for one in app.sidebar.button if one.label == "Draw a new scene").click().run()
+    assert tried == texts
+    assert "Shorten" in app.error[0].value
 
 
 def test_what_was_shown_by_a_model_that_has_left_stays_on_show(hub):

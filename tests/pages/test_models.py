@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from transformers import ViltForQuestionAnswering
 
-from pages.shared import models
+from pages.shared import awaited, models
 from pages.shared.background import Job
 from tests.browser import ROOT
 from tests.builders import random_picture
@@ -211,7 +211,7 @@ def test_a_model_that_is_stopped_while_it_is_read_is_dropped(folders, monkeypatc
         found = read(*how)
         object.__setattr__(found.family.model, "head", found.family.model)  # as some refer to parts
         seen.append(weakref.ref(found.family.model))
-        models.stop(name)
+        models.give_up(name)
         return found
 
     monkeypatch.setattr(models, "_read", stopped)
@@ -233,18 +233,50 @@ def test_a_model_that_waits_for_another_can_be_stopped(folders):
         job = models.loading(folders["vilt"])
         while job.sentence != models.WAITING:
             job.thread.join(0.01)
-        models.stop(folders["vilt"])
+        models.give_up(folders["vilt"])
         wait(folders["vilt"])
 
     assert job.was_stopped
     assert not models.is_ready(folders["vilt"])
 
 
+def test_what_others_wait_for_goes_on_when_one_gives_it_up(folders, monkeypatch):
+    """The last of those who are here stops it; who comes back to it waits again."""
+    name, here = folders["vilt"], {"one", "two", "gone"}
+    monkeypatch.setattr(awaited, "is_here", here.__contains__)
+
+    def by(who, act):
+        monkeypatch.setattr(awaited, "visitor", lambda: who)
+        act(name)
+        return job.is_stopping
+
+    with models._reading():
+        monkeypatch.setattr(awaited, "visitor", lambda: "one")
+        models.load(name)
+        job = models.loading(name)
+        assert job.is_awaited_by("two")  # who sees it on its way
+        assert not by("one", models.give_up)
+        assert not job.is_awaited_by("one")
+        assert not by("one", models.load)
+        assert models.loading(name) is job
+        assert job.is_awaited_by("one")
+        assert not by("two", models.give_up)
+        assert not by("gone", models.load)
+        here.remove("gone")
+        assert by("one", models.give_up)
+        wait(name)
+
+    assert job.was_stopped
+    by("two", models.load)
+    wait(name)
+    assert models.is_ready(name)
+
+
 def test_what_is_not_on_its_way_cannot_be_stopped(folders):
     """A name that nobody loads, and a model that has come."""
-    models.stop("someone/nothing")
+    models.give_up("someone/nothing")
     assert load(folders["vilt"]) is None
-    models.stop(folders["vilt"])
+    models.give_up(folders["vilt"])
 
     assert models.is_ready(folders["vilt"])
 

@@ -364,6 +364,7 @@ def test_the_picture_is_the_one_that_was_asked_about(page):
 
     content = base64.b64decode(shown["picture"].partition(",")[2])
     assert Image.open(io.BytesIO(content)).size == trace.example.picture.size
+    assert shown["alt"] == "The picture that was analysed, with its patches"
     assert (
         "6 patches. The picture of 60 × 32 pixels reaches the model as 48 × 32." in shown["caption"]
     )

@@ -103,49 +103,61 @@ def test_other_regions_of_the_same_picture_are_another_analysis(app):
     assert answers[0] != answers[1]
 
 
-def test_without_regions_analyse_says_what_is_wanted(app):
-    """And below the form it is known before."""
+def test_without_regions_nothing_can_be_asked(app):
+    """The file that is missing is named, once; with it the form can be sent."""
     bring(app, png())
-    app.sidebar.text_input(key="question").set_value(QUESTION)
+    app.sidebar.text_input(key="question").set_value(QUESTION).run()
+
+    assert not is_ready(app)
+    assert said(app.sidebar).count("reads no pixels") == 1
+    assert "Add the file with these above." in said(app.sidebar)
+    bring(app, regions=file())
     assert is_ready(app)
-    analyse(app)
-
-    assert "Give a file with the features (region x 23) and boxes" in said(app.main)
-    assert "Give a file with the features" in said(app.sidebar)
-    assert app.query_params["example"] == requests.worked_example().name
+    assert "reads no pixels" not in said(app.sidebar)
 
 
-@pytest.mark.parametrize(
-    ("content", "sentence"),
-    [
+def test_regions_that_cannot_be_used_are_refused_once(app):
+    """Not readable, or of another detector: nothing can be asked until there are others."""
+    for content, sentence in (
         (b"neither", "These regions cannot be read"),
         (b"", "These regions cannot be read"),
         (file(OTHER), "this model reads 23 for each"),
-    ],
-)
-def test_a_file_that_cannot_be_used_is_refused_in_one_sentence(app, content, sentence):
-    """Not readable, or of another detector; what was on show stays."""
-    bring(app, png(), content)
-    ask(app)
+    ):
+        bring(app, png(), content)
+        app.sidebar.text_input(key="question").set_value(QUESTION).run()
 
-    assert not app.exception
-    assert sentence in said(app.main)
-    assert app.query_params["example"] == requests.worked_example().name
+        assert not app.exception
+        assert not is_ready(app)
+        assert said(app.sidebar).count(sentence) == 1
+        assert sentence not in said(app.main)
+    bring(app, regions=file())
+    assert is_ready(app)
 
 
 @pytest.mark.parametrize("source", ["gallery", "scene"])
 def test_generated_pictures_come_without_regions(app, source):
-    """The family's own sentence is said, and where regions can be brought."""
+    """So nothing can be asked about them, and it is said where regions can be brought."""
     app.sidebar.selectbox(key="source").set_value(source).run()
     if source == "scene":
         next(one for one in app.sidebar.button if one.label == "Draw a new scene").click().run()
     else:
-        analyse(app)
+        app.sidebar.selectbox(key="entry").set_value("highest").run()
 
     assert not app.exception
-    assert "reads no pixels but the regions" in said(app.main)
-    assert "Choose *Upload* to bring some" in said(app.sidebar)
+    assert not is_ready(app)
+    assert "reads no pixels" not in said(app.main)
+    assert said(app.sidebar).count("reads no pixels") == 1
+    assert "Choose *Upload* to bring both" in said(app.sidebar)
     assert app.query_params["model"] == "embedded"
+
+
+def test_why_nothing_can_be_put_in_the_place_of_regions_is_told(app):
+    """In the help of the field that cannot be used; of other models it says what it is for."""
+    field = app.sidebar.selectbox(key="instead")
+    assert field.disabled
+    assert "reads no pixels" in field.help
+    app.sidebar.selectbox(key="model").set_value("embedded").run()
+    assert "what does not change was not about the picture" in app.sidebar.selectbox("instead").help
 
 
 def test_only_such_models_ask_for_regions(app):

@@ -6,14 +6,15 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1.element_tree import Grid
 
-from pages.shared import models
-from pages.shared.data_sets import scene_sets, set_options, set_scores, sets
+from pages.shared import foreign, models
+from pages.shared.data_sets import scene_sets, set_options, set_picture, set_scores, sets
 from tests.pages.set_visits import (
     CHOICES,
     SOURCES,
     at_sets,
     errors,
     forget_sets,
+    inside,
     listed,
     look_inside,
     said,
@@ -21,23 +22,19 @@ from tests.pages.set_visits import (
 
 PICTURES = {"broad.png": (300, 100), "portrait.png": (90, 120)}
 BOX = {"label": "dog", "box": [5, 6, 40, 50]}
-OUTSIDE = {"label": "ball", "box": [5, 6, 4000, 50]}
+BEYOND = {"label": "cat", "box": [5, 6, 91, 50]}  # by a pixel
 LONG = "a very long story " * 30  # more words than the model reads
 ROWS = [
     {"image": "portrait.png", "question": "is it left?", "candidates": ["yes", "no"]},
     {"image": "broad.png", "question": "is it right?", "candidates": ["yes", "no"]},
     {"image": "gone.png", "question": "is it gone?", "candidates": ["yes", "no"], "answer": "no"},
-    {
-        "image": "portrait.png",
-        "question": "where is it?",
-        "answer": "left",
-        "boxes": [BOX, OUTSIDE],
-    },
+    {"image": "gone.png", "question": "where is it?", "answer": "left", "boxes": [BOX]},
     {"image": "portrait.png", "question": "what story?", "candidates": [LONG, "none"]},
     {"image": "portrait.png", "question": "which?", "candidates": [f"the {n}" for n in range(11)]},
     {"image": "", "question": "without?", "answer": "yes", "category": "text", "shelf": "7b"},
+    {"image": "portrait.png", "question": "what is it?", "boxes": [BOX, BEYOND]},
 ]
-PORTRAIT, BROAD, GONE, OUT, STORY, MANY, PLAIN = range(len(ROWS))
+PORTRAIT, BROAD, GONE, GONE_TOO, STORY, MANY, PLAIN, BOXED = range(len(ROWS))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -69,13 +66,6 @@ def ways_in(app, option=0):
     return app.button(key=f"look_inside_{option}"), app.button(key=f"pin_{option}")
 
 
-def inside(block):
-    """All elements within a part of the page, in order."""
-    for child in getattr(block, "children", {}).values():
-        yield child
-        yield from inside(child)
-
-
 def texts(block):
     """What is written in a part of the page."""
     return " ".join(
@@ -87,13 +77,16 @@ def texts(block):
     ("number", "reason"),
     [
         (GONE, "line 3 of rows.jsonl: gone.png cannot be read"),
-        (OUT, "line 4 of rows.jsonl: Region ball has the box (5.0, 6.0, 4000.0, 50.0)"),
+        (GONE_TOO, "line 4 of rows.jsonl: gone.png cannot be read"),
     ],
 )
 def test_of_an_item_that_cannot_be_read_nothing_is_put_on_show_or_pinned(
     number, reason, monkeypatch
 ):
-    """Why stands above, once, and at both buttons; the rest of the item is there all the same."""
+    """Why stands above, once; the rest of the item is there all the same.
+
+    Of an item without candidates the buttons are not there; those of candidates say why.
+    """
     score, scored = set_scores.score, []
     monkeypatch.setattr(
         set_scores, "score", lambda *args: (scored.append(args[2]), score(*args))[1]
@@ -103,7 +96,9 @@ def test_of_an_item_that_cannot_be_read_nothing_is_put_on_show_or_pinned(
     assert number not in scored
     assert len(errors(app)) == 1
     assert reason in errors(app)[0]
-    for option in range(len(ROWS[number].get("candidates", [1]))):
+    candidates = ROWS[number].get("candidates", [])
+    assert [one.label for one in app.button].count("Look inside") == len(candidates)
+    for option in range(len(candidates)):
         for button in ways_in(app, option):
             assert button.disabled
             assert reason in button.help.replace("\\", "")
@@ -136,6 +131,18 @@ def test_candidates_stand_beside_a_picture_that_leaves_room(number):
     assert f"** {last}" in texts(app.main)
 
 
+def test_a_box_that_is_no_place_in_the_picture_is_told_of_below_it():
+    """The others are drawn, and the item can be looked into."""
+    app = at("mine", BOXED)
+
+    assert errors(app) == []
+    assert "line 8 of rows.jsonl: Region cat has the box (5.0, 6.0, 91.0, 50.0)" in texts(app.main)
+    assert "It is left out." in texts(app.main)
+    place = sets.Place(BOXED, 0)
+    assert set_picture.whole("mine", place).names == ("dog",)
+    assert [button.disabled for button in ways_in(app)] == [False, False]
+
+
 def test_the_way_on_stands_below_the_title():
     """Before the answer, the picture and the candidates; what has no other is not told apart."""
     app = at("mine", PLAIN)
@@ -149,6 +156,16 @@ def test_the_way_on_stands_below_the_title():
     assert "mine, item 7" in [one.value.replace("\\", "") for one in app.sidebar.caption]
     app.switch_page("pages/heads.py").run()
     assert "**mine** · item 7" in [one.value.replace("\\", "") for one in app.markdown]
+
+
+def test_that_the_model_does_not_know_such_pictures_stands_after_the_item():
+    """In a narrow window the item itself comes first."""
+    parts = list(inside(at("mine", PORTRAIT).main))
+
+    [note] = [i for i, one in enumerate(parts) if getattr(one, "value", "") == foreign.OF_SCORES]
+    ways = [i for i, one in enumerate(parts) if getattr(one, "label", "") == "Look inside"]
+    assert len(ways) == 2
+    assert note > max(ways)
 
 
 def test_the_answer_stands_below_the_question_of_sources():

@@ -8,6 +8,7 @@ from PIL import Image
 
 from pages.shared import foreign, models, session
 from pages.shared.data_sets import scene_sets, set_answers, set_scores, sets
+from pages.shared.data_sets.set_list import LISTED
 from pages.shared.requests import Request
 from tests.pages.serving import visitor
 from tests.pages.set_visits import (
@@ -147,6 +148,20 @@ def test_a_step_that_finds_nothing_leaves_all_as_it_was_and_the_next_goes_on_fro
     assert warnings(app)[0].startswith("Item 25 was passed over: ")
 
 
+def test_into_tensors_that_are_none_no_way_is_offered():
+    """Why stands in its place; the others can be looked into."""
+    app = at("own")
+    app.radio(key="set_item").set_value(2).run()
+    ways = [one.label for one in app.button if one.label in ("Look inside", "Pin")]
+
+    assert ways == []
+    [error] = errors(app)
+    assert error.startswith("2.npz: attention of layer 0")
+    app.radio(key="set_item").set_value(3).run()
+    assert errors(app) == []
+    assert not app.button(key="look_inside_0").disabled
+
+
 def test_tensors_that_are_none_are_passed_over():
     """Their rows do not sum to one, which shows when they are read whole."""
     app = at("own")
@@ -161,9 +176,9 @@ def test_tensors_that_are_none_are_passed_over():
 
 def test_looking_into_what_cannot_be_analysed_leaves_the_sidebar_at_what_is_on_show():
     """With one error, and no item tried in its place."""
-    app = at("own")
+    app = at("long")
     look_inside(app, 0)
-    app.radio(key="set_item").set_value(2).run()
+    app.radio(key="set_item").set_value(1).run()
     look_inside(app, 0)
 
     assert len(errors(app)) == 1
@@ -219,7 +234,7 @@ def test_another_model_answers_when_it_is_asked(nothing_known, monkeypatch):
 
 
 def test_figures_of_pictures_that_the_model_does_not_know_are_not_believed(nothing_known):
-    """Said above the items and beside the figures, whatever is on show."""
+    """Said below the item and beside the figures, whatever is on show."""
     app = at("answers")
     assert app.query_params["example"]
     assert foreign.OF_SCORES in said(app)
@@ -345,10 +360,10 @@ def test_a_link_names_the_filter():
     """Somebody else sees the same list; what cannot be is no error."""
     app = at("long")
     app.text_input(key="set_text").set_value("word").run()
-    app.get("pagination")[0].set_value(2).run()
-    assert len(listed(app)) == 3
+    app.get("pagination")[0].set_value(3).run()
+    assert len(listed(app)) == 23 - 2 * LISTED
     parameters = {one: app.query_params[one] for one in app.query_params}
-    assert (parameters["find"], parameters["list"]) == ("word", "2")
+    assert (parameters["find"], parameters["list"]) == ("word", "3")
 
     again = linked_to(**parameters)
     assert listed(again) == listed(app)

@@ -33,6 +33,30 @@ def test_what_is_no_published_name_is_refused(name):
         settings.check_offered(name)
 
 
+@pytest.mark.parametrize(
+    "name", ["/etc", "..", "~/model", "./model", "a/b/model", "models/../../etc", r"C:\model"]
+)
+def test_who_types_a_folder_is_told_that_folders_are_not_open(name):
+    """Rather than that it is no name of a model, which it was not meant to be."""
+    with pytest.raises(ModelError, match="Folders are not open to visitors of this server"):
+        settings.check_offered(name)
+
+
+@pytest.mark.parametrize("name", ["a b/c", "file:///etc", "https://huggingface.co/a/b", "gpt2", ""])
+def test_what_is_neither_a_folder_nor_a_name_is_told_so(name):
+    """An address of the hub, for instance, is no folder."""
+    with pytest.raises(ModelError, match="is no name of a model at Hugging Face"):
+        settings.check_offered(name)
+
+
+def test_a_folder_that_is_not_there_is_told_of(own, tmp_path):
+    """And that it is no name either, as nobody knows which of both was meant."""
+    own("FOLDERS", "1")
+    for name in ("nonsense name with blanks", str(tmp_path / "nowhere"), "no\0name"):
+        with pytest.raises(ModelError, match=r"There is no folder .* and it is no name of a model"):
+            settings.check_offered(name)
+
+
 def test_folders_may_be_allowed(own, tmp_path):
     """Then a name that is none of the hub's is taken for a folder; the embedded one never is."""
     own("FOLDERS", "1")

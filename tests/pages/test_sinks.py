@@ -67,7 +67,10 @@ def share(value):
 
 
 def test_sinks_are_told_and_left_in(opened):
-    """At first nothing is left out; the row is the model's own, the sentence gives the shares."""
+    """At first nothing is left out; the row is the model's own, the sentence gives the shares.
+
+    Three tokens of twelve that take less than a quarter are called what they are, and no sinks.
+    """
     trace = traced(random_stack(), massive_states(random_tokens()))
     app = opened(trace)
     weights = trace.stacks["encoder"].weights[LAYER, HEAD]
@@ -78,7 +81,8 @@ def test_sinks_are_told_and_left_in(opened):
     np.testing.assert_allclose(row, weights[RED], atol=1e-4)
     total = weights[RED, [0, 5, PATCH + 1]].sum()
     of_row, of_heads = said(app)
-    assert of_row.startswith(f"**3 sinks** take **{share(total)}** of this row: ")
+    wanted = f"**2 special tokens and 1 visual sink** take **{share(total)}** of this row "
+    assert of_row.startswith(f"{wanted}({share(3 / 12)} if spread evenly): ")
     assert f"patch 1, 2 {share(weights[RED, PATCH + 1])} (visual sink)" in of_row
     assert "Left out" not in of_row + of_heads
 
@@ -98,14 +102,16 @@ def test_left_out_is_said_with_what_it_took(opened):
     np.testing.assert_allclose(row, weights[RED] / weights[RED].sum(), atol=1e-4)
     assert special == 0
     of_row, of_heads = said(app)
-    assert of_row.startswith(f"**Left out: 3 sinks**, which took **{share(took)}** of this row: ")
+    left_out = "**Left out: 2 special tokens and 1 visual sink**, which took"
+    even = f"{share(3 / 12)} if spread evenly"
+    assert of_row.startswith(f"{left_out} **{share(took)}** of this row ({even}): ")
     assert of_row.endswith(
         "Each row is divided by what is left of it; one with nothing left is missing."
     )
     sinks = find(trace, "encoder")
     removed = sinks.removed()
     assert f"which took **{share(removed[LAYER, HEAD])}** of the attention of words" in of_heads
-    assert f"({share(removed.min())} to {share(removed.max())} over all heads)" in of_heads
+    assert f"({even}; {share(removed.min())} to {share(removed.max())} over all heads)" in of_heads
 
 
 def test_kinds_are_left_out_one_by_one(opened):
@@ -121,7 +127,7 @@ def test_kinds_are_left_out_one_by_one(opened):
     assert row[PATCH + 1] == 0
     assert (row[[0, 5]] > 0).all()
     assert special > 0
-    assert said(app)[0].startswith("**Left out: 1 sink**, which took")
+    assert said(app)[0].startswith("**Left out: 1 visual sink**, which took")
 
     app.get("button_group")[-1].set_value([]).run()
     assert used(app)[0] == "encoder"
@@ -144,15 +150,15 @@ def test_columns_speak_of_all_rows(opened):
     app = opened(trace, direction="looked_at_by")
     removed = find(trace, "encoder").removed()[LAYER, HEAD]
 
-    wanted = f"**2 sinks** take **{share(removed)}** of the attention of all words and patches: "
-    assert said(app)[0].startswith(wanted)
+    of = f"of the attention of all words and patches ({share(2 / 12)} if spread evenly): "
+    assert f" take **{share(removed)}** {of}" in said(app)[0]
 
 
 def test_without_a_token_all_rows_are_spoken_of(opened):
     """A stack without words has none to choose by itself."""
     app = opened(traced(random_stack(queries=random_tokens(0, 2, 5))), tokens=())
 
-    assert "of the attention of all words and patches: " in said(app)[0]
+    assert "of the attention of all patches (" in said(app)[0]
 
 
 def test_means_over_heads_and_layers_are_told(opened):
@@ -163,28 +169,60 @@ def test_means_over_heads_and_layers_are_told(opened):
 
     weights = np.asarray(trace.stacks["encoder"].weights).mean(axis=1)[:, RED]
     total = (weights * sinks.keys()).sum(axis=1).mean()
-    assert said(app)[0].startswith(f"**4 sinks** take **{share(total)}** of this row: ")
+    even = (sinks.keys().sum(axis=1) / 12).mean()
+    assert f"take **{share(total)}** of this row ({share(even)} if spread evenly): " in said(app)[0]
     mean = share(sinks.removed()[LAYER].mean())
     assert f"take **{mean}** of the attention of words and patches in the heads of" in said(app)[1]
 
 
 def test_many_sinks_are_not_all_listed(opened):
-    """The greatest four, and how many more."""
+    """The greatest four, and how many more; what takes its share to the digit is no sink."""
     tokens = random_tokens()
     tokens = replace(tokens, kinds=("special",) * 3 + ("text",) + ("special",) * 4 + ("image",) * 4)
     stack = stack_of(np.full((3, 5, 12, 12), 1 / 12), tokens)
     app = opened(traced(stack))
 
-    assert said(app)[0].startswith(f"**7 sinks** take **{share(7 / 12)}** of this row: ")
+    wanted = f"**7 special tokens** take **{share(7 / 12)}** of this row ({share(7 / 12)} if"
+    assert said(app)[0].startswith(wanted)
     assert f"; and 3 more, **{share(3 / 12)}** together." in said(app)[0]
 
 
+@pytest.mark.parametrize(
+    ("weight", "count"), [(0.3, "**1 sink** takes **30"), (0.02, "**1 special token** takes **2")]
+)
+def test_it_is_a_sink_if_it_takes_more_than_its_share(opened, weight, count):
+    """One of twelve keys, whose share is a twelfth; in the singular, on both pages."""
+    tokens = random_tokens(n_text=5, specials=False)
+    tokens = replace(tokens, kinds=("special", *tokens.kinds[1:]))
+    row = np.append(weight, np.full(10, (1 - weight) / 10))
+    stack = stack_of(np.tile(row, (3, 5, 11, 1)), tokens)
+    app = opened(traced(stack))
+
+    for sentence in said(app):
+        assert sentence.startswith(count)
+        assert f"{share(1 / 11)} if spread evenly" in sentence
+
+
+def test_tokens_of_one_name_are_told_together_and_long_names_are_cut(opened):
+    """Nobody could tell them apart; a long name would fill the line."""
+    tokens = random_tokens()
+    kinds = ("special",) * 5 + tokens.kinds[5:]
+    texts = ("_", "_", "a word, red", "_", "<|start_of_the_header|>", *tokens.texts[5:])
+    row = np.array([0.2, 0.1, 0, 0.1, 0.15, 0.05, *[0.4 / 6] * 6])
+    stack = stack_of(np.tile(row, (3, 5, 12, 1)), replace(tokens, kinds=kinds, texts=texts))
+    app = opened(traced(stack), tokens=(7,))
+
+    told = said(app)[0].replace("\\", "").replace("\N{NO-BREAK SPACE}", " ")
+    assert ": 3 × '_' 40 % (special token); '<|start_of_the_…' 15 % (special token); " in told
+
+
 def test_where_there_are_none_nothing_can_be_left_out(opened):
-    """The control is off, and each rule says why it found nothing."""
+    """The control is off, says so, and each rule says why it found nothing."""
     tokens = random_tokens(specials=False)
     app = opened(traced(random_stack(queries=tokens)))
 
     assert app.segmented_control(key="sinks").disabled
+    assert "No token is a sink by any rule here." in [one.value for one in app.caption]
     assert said(app) == []
     [rules] = [element.value for element in app.main.markdown]
     assert rules.count("None by this rule") == len(KINDS)
@@ -213,7 +251,7 @@ def test_a_large_stack_is_gone_through_only_if_asked(opened, monkeypatch):
     )
     app = opened(traced(random_stack()))
     assert passes == []
-    assert said(app)[0].startswith("**2 sinks** take ")
+    assert said(app)[0].startswith("**2 special tokens** take ")
     assert "over all heads" not in said(app)[1]
     assert any("Not measured here yet" in element.value for element in app.main.markdown)
 

@@ -57,7 +57,7 @@ def test_the_blob_holds_every_array_where_its_header_says():
     steps = part("points", "<u2").reshape(shown.points.shape)
     points = steps / 65535 * edges[..., 2:] + edges[..., :2]
     np.testing.assert_allclose(points, shown.points, atol=2e-5)
-    assert [header["kindNames"][kind] for kind in part("kinds", "u1")] == list(alone.KINDS)
+    assert [list(header["kindNouns"])[kind] for kind in part("kinds", "u1")] == list(alone.KINDS)
     np.testing.assert_array_equal(part("positions", "<u4"), shown.positions)
     boxes = part("boxes", "<f4").reshape(10, 4)
     np.testing.assert_array_equal(boxes, alone.tokens().boxes)
@@ -117,7 +117,7 @@ def test_a_word_of_the_answer_has_a_mark_and_a_name_of_its_own(page, url):
     """In the legend, under the pointer and for the screen reader."""
     page.goto(f"{url}/?answer=1")
     expect(page.locator(".legend li")).to_have_text(
-        ["words", "words of the answer", "image patches", "special tokens"]
+        ["words", "words of the answer", "patches", "special tokens"]
     )
     settled(page)
 
@@ -275,3 +275,24 @@ def test_a_blob_that_was_lost_is_asked_for_again(context, url):
     expect(opened.locator(".subject")).to_have_text("Nearest to <b>star</b>, after layer 3")
     expect(opened.locator(".waiting")).to_be_hidden()
     opened.close()
+
+
+@browser
+def test_many_long_texts_are_cut_and_scroll(context, url):
+    """Words take no more than their box; what is cut is whole when pointed at, with its place."""
+    opened = context.new_page()
+    found = complaints(opened)
+    opened.goto(f"{url}/?long")
+    buttons = opened.locator(".words button")
+    expect(buttons).to_have_count(60)
+    settled(opened)
+
+    expect(buttons.nth(6)).to_have_text("????????… (7/60)")
+    expect(buttons.nth(6)).to_have_attribute("title", f"{'?' * 60} (7/60), position 7")
+    titles = [buttons.nth(place).get_attribute("title") for place in (0, 1)]
+    assert titles == [f"{'?' * 60} (2/60), position {place}" for place in (1, 2)]
+    words = opened.locator(".words")
+    heights = words.evaluate("box => [box.clientHeight, box.scrollHeight]")
+    assert heights[0] <= 230 < heights[1]
+    opened.close()
+    assert found == []

@@ -63,7 +63,7 @@ def header(app: AppTest) -> dict:
     """The header of the map's blob, with the kinds of its marks."""
     [blob] = blobs(app).values()
     found, part = unpacked(blob)
-    return found | {"kinds": [found["kindNames"][kind] for kind in part("kinds", "u1")]}
+    return found | {"kinds": [list(found["kindNouns"])[kind] for kind in part("kinds", "u1")]}
 
 
 def told(app: AppTest) -> dict:

@@ -7,6 +7,7 @@ import pytest
 
 from tests.builders import random_stack, random_stream, random_tokens, random_two_stream_trace
 from tests.sinks.made import stack_of, states_of, trace_of
+from vl_core.errors import NameOfNoneError
 from vl_core.head_stats import SPECIAL_SHARE
 from vl_core.sinks import finding
 from vl_core.sinks.exclusion import mean_row, without
@@ -273,6 +274,34 @@ def test_attention_is_gone_through_once_and_only_if_asked_for(monkeypatch):
     sinks.removed()
     sinks.present()
     assert len(passes) == 1
+
+
+def test_what_sinks_would_take_of_even_rows_is_told():
+    """In a layer its own sinks, over all layers their mean; padding is nobody's key."""
+    tokens = random_tokens(4, 2, 3, padding=3)
+    stack = random_stack(queries=tokens, mask="causal", layers=3)
+    sinks = find(trace_of(stack, massive_states(tokens)), "encoder")
+    kinds = (SPECIAL, VISUAL)
+    queries = np.isin(np.arange(len(tokens)), [RED, PATCH + 4])
+
+    slow = []
+    for layer, marked in enumerate(sinks.keys(kinds)):
+        rows = [row & ~tokens.is_padding for row in stack.allowed(layer)[queries]]
+        slow.append(np.mean([(row & marked).sum() / row.sum() for row in rows]))
+        assert sinks.uniform(queries, layer, kinds) == pytest.approx(slow[-1])
+    assert slow[0] < slow[-1]
+    assert sinks.uniform(queries, kinds=kinds) == pytest.approx(np.mean(slow))
+    assert np.isnan(sinks.uniform(np.zeros_like(queries)))
+
+
+def test_a_stack_that_there_is_not_is_named_with_those_that_there_are():
+    """For whoever mistypes it in a notebook; code that expects a KeyError gets one."""
+    trace = random_two_stream_trace()
+
+    with pytest.raises(NameOfNoneError, match=r"^The trace has no stack 'nope'\. Its stacks are: "):
+        find(trace, "nope")
+    with pytest.raises(KeyError):
+        find(trace, "nope")
 
 
 def test_the_order_is_that_of_the_shares():

@@ -8,7 +8,15 @@ import pytest
 from tests.builders import random_stack, random_tokens, random_trace, random_two_stream_trace
 from vl_core.errors import TraceError
 from vl_core.example import Region
-from vl_core.trace import DistanceBias, Mask, Prediction, Stream, TracedExample
+from vl_core.trace import (
+    DistanceBias,
+    KeptNothing,
+    Mask,
+    Prediction,
+    Stream,
+    TokenTable,
+    TracedExample,
+)
 
 
 def with_tokens(trace, **columns):
@@ -22,6 +30,54 @@ def test_valid_traces_are_made():
     """One stream; two streams with cross-attention, windows and grouped keys."""
     assert random_trace().stacks["encoder"].n_layers == 3
     assert set(random_two_stream_trace().stacks) == {"language", "vision", "language<-vision"}
+
+
+def test_parts_are_told_in_one_line():
+    """By their names and sizes; a notebook would show all tokens and arrays otherwise."""
+    trace = random_two_stream_trace()
+    stack, stream = trace.stacks["language<-vision"], trace.streams["language"]
+    n_queries, n_keys = len(stack.queries), len(stack.keys)
+
+    assert repr(stack) == (
+        f"<Stack language<-vision: {stack.n_layers} layers x {stack.n_heads} heads, {n_queries} "
+        f"queries x {n_keys} keys, weights of all layers kept>"
+    )
+    states, _, width = stream.packed_states.shape
+    assert repr(stream) == (
+        f"<Stream language: {n_queries} tokens, {states} hidden states, {width} wide>"
+    )
+    assert f"language ({n_queries} tokens), vision ({n_keys} tokens); stacks: " in repr(trace)
+    assert f"language<-vision ({stack.n_layers} layers x {stack.n_heads} heads)" in repr(trace)
+    assert repr(trace).startswith(f"<Trace of {trace.provenance.model_id} on '")
+    table = TokenTable.of(["a", "b", "cls"], ["text", "text", "special"])
+    assert repr(table) == "<TokenTable: 3 tokens (2 text, 1 special)>"
+    for part in (trace, stack, stream, stack.keys, replace(trace, streams={}, stacks={})):
+        assert len(repr(part)) < 300
+        assert "\n" not in repr(part)
+
+
+@pytest.mark.parametrize(("count", "said"), [(0, "0 layers"), (2, "2 layers"), (3, "all layers")])
+def test_what_is_kept_of_a_stack_is_told_in_its_line(count, said):
+    """So that nobody asks in vain."""
+    stack = random_trace().stacks["encoder"]
+    blocks = [
+        layer
+        if number < count
+        else tuple(replace(one, kept=KeptNothing(one.kept.shape, one.kept.mask)) for one in layer)
+        for number, layer in enumerate(stack.blocks)
+    ]
+
+    assert f"weights of {said} kept" in repr(replace(stack, blocks=tuple(blocks)))
+
+
+def test_of_a_long_text_the_beginning_is_told():
+    """And that there is more."""
+    trace = random_trace()
+    long = TracedExample(text="what is this? " * 50)
+    bare = replace(trace, example=long, streams={}, stacks={})
+
+    assert "what is this? ...'; streams: none; stacks: none>" in repr(bare)
+    assert len(repr(bare)) < 200
 
 
 def test_a_stack_needs_its_streams():

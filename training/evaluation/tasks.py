@@ -28,6 +28,7 @@ from vl_core.datasets.scenes import (
     spoken,
     wrong_caption,
 )
+from vl_core.datasets.webqa import best_threshold
 
 _TRAINING_ITEMS = 20_000  # for the baselines
 Hits = np.ndarray  # for each item whether it was answered rightly
@@ -126,7 +127,8 @@ def sources(
     }
     systems = {}
     for name, reader in readers.items():
-        threshold = _best_threshold(reader(choosing), choosing)
+        own = [scored for _, scored in _by_item(reader(choosing), choosing)]
+        threshold = best_threshold(own, [_gold(item) for item in choosing])
         found = reader(items)
         systems[name] = {
             "retrieval F1": retrieval_f1(found, items, threshold),
@@ -207,9 +209,9 @@ def _by_item(
     return list(zip(items, np.split(found, ends[:-1]), strict=True))
 
 
-def _best_threshold(found: np.ndarray, items: Sequence[SourcedItem]) -> float:
-    candidates = np.quantile(found, np.linspace(0.3, 0.99, 70))
-    return float(max(candidates, key=lambda value: retrieval_f1(found, items, value)))
+def _gold(item: SourcedItem) -> frozenset[int]:
+    """The places of the sources that answer the question."""
+    return frozenset(place for place, one in enumerate(item.asked.sources) if one.is_gold)
 
 
 def _best(found: np.ndarray, items: Sequence[SourcedItem]) -> list[int]:

@@ -109,8 +109,8 @@ class HeadMeans:
 def head_means(model: Model, examples: Iterable[Example]) -> HeadMeans:
     """The mean attention output of every head over all tokens of each role in all examples.
 
-    Raises ModelError for a model without exactly one stack of self-attention and
-    EmptySelectionError without a single example.
+    Raises ModelError for a model without exactly one stack of self-attention or whose attention
+    can only be overheard, and EmptySelectionError without a single example.
     """
     stack = SelfAttention.of(model)
     sums, counts = torch.zeros(()), np.zeros(len(ROLES), int)
@@ -136,7 +136,8 @@ def _attention_outputs(
         heard[name] = output[0]
         return output
 
-    with torch.inference_mode(), capture.editing(stack.model.family.model, listen):
+    listening = capture.editing(stack.model.family.model, listen, stack.modules)
+    with torch.inference_mode(), listening:
         stack.run(inputs)
     return torch.stack([heard[name] for name in stack.modules])
 
@@ -189,7 +190,7 @@ def without_heads(
         exchange = exchanges.get(name)
         return exchange.applied(output) if exchange is not None else output
 
-    with capture.editing(model.family.model, edit):
+    with capture.editing(model.family.model, edit, stack.modules):
         yield
 
 

@@ -41,8 +41,9 @@ def relevancy(model: Model, example: Example) -> Relevancy:
 
     R = I; from the first layer to the last R += mean over heads of max(A * dA, 0) @ R, where dA is
     the gradient of the winning answer's logit minus the runner-up's. Raises ModelError for a model
-    without exactly one stack of self-attention or whose answer is read off another token, and
-    TextError or ImageError for an example that it cannot read.
+    without exactly one stack of self-attention, whose attention can only be overheard, or whose
+    answer is read off another token, and TextError or ImageError for an example that it cannot
+    read.
     """
     stack = SelfAttention.of(model)
     # Tensors made in inference mode, the inputs included, can have no gradients.
@@ -67,7 +68,7 @@ def _differentiated(
 ) -> tuple[list[Tensor], list[Tensor], Mapping[str, Any]]:
     """For each layer its weights and their gradients (head x query x key), and the outputs."""
     family = stack.model.family
-    with capture.differentiable(family.model) as kept:
+    with capture.differentiable(family.model, stack.modules) as kept:
         outputs = stack.run(inputs)
     logits = family.answer_logits(outputs)[0]
     first = logits.topk(min(2, len(logits))).values

@@ -1,7 +1,7 @@
 """Run a model once and keep what its attention did, without changing what it does.
 
 interface: the attention function that models are switched to. adapters: how modules that bypass it
-come to it; legacy, torch_attention: what these compute by themselves; heads: what both need.
+come to it; legacy, torch_attention: what these compute by themselves; heads, packed: their parts.
 recorder: who is listening. evaluation: one call of it, live. masks: what its mask means; rules:
 what stands in for one too large to be formed. tapping: modules that can only be overheard. keeping:
 the form that is stored; rounding: what it may lose. places, stacks: from evaluations to the stacks

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import TYPE_CHECKING
 
 from torch import Tensor
@@ -12,6 +13,7 @@ from vl_core.capture.evaluation import Evaluation
 from vl_core.capture.keeping import HALF, SINGLE
 from vl_core.capture.places import Place, Places
 from vl_core.capture.tapping import Overheard
+from vl_core.errors import BudgetError
 from vl_core.trace import TokenTable
 
 if TYPE_CHECKING:
@@ -20,6 +22,15 @@ if TYPE_CHECKING:
 DEFAULT = 2**30  # bytes of one trace
 
 Heard = Sequence[Evaluation | Overheard]
+
+
+def check(budget: int) -> None:
+    """Raise BudgetError for what is no number of bytes; 0 is one, of which nothing is kept."""
+    if not isinstance(budget, Real) or not float(budget) >= 0:
+        raise BudgetError(
+            f"A budget of {budget!r} came; a number of bytes from 0 on is wanted, such as "
+            f"{DEFAULT} for a GiB."
+        )
 
 
 @dataclass(frozen=True)

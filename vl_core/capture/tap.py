@@ -14,12 +14,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.functional import (  # type: ignore[attr-defined] # it stands in no stub
-    _in_projection_packed as in_projection_packed,
-)
 from torch.overrides import TorchFunctionMode
 
 from vl_core.capture import scores
+from vl_core.capture.packed import in_projection_packed
 from vl_core.capture.scores import HALF
 
 # By the name of a module, (head, query, key) in float32 for each sequence of each call, in order.
@@ -30,11 +28,7 @@ _Arguments = dict[str, Any]
 
 @contextmanager
 def tapped(
-    model: nn.Module,
-    hear: Hear | None = None,
-    only: Collection[str] | None = None,
-    *,
-    exact: bool = False,
+    model: nn.Module, hear: Hear | None = None, *, exact: bool = False
 ) -> Iterator[Matrices]:
     """See the attention of this thread's runs of the model.
 
@@ -44,26 +38,25 @@ def tapped(
     nn.MultiheadAttention. A softmax of fewer axes is none of attention (logits, experts).
     Nothing that the model computes is changed, and other threads may run it meanwhile.
     hear: told of the module's name and each matrix as it is made. Then none is kept; those of all
-    layers may take many gigabytes. only: the names of the modules that are listened to; None for
-    all. exact: let a model in half precision go on with the weights as float32 gives them, the one
-    thing that does change what it computes: large scores are rounded by more than a wrong layer
-    shows.
+    layers may take many gigabytes. exact: let a model in half precision go on with the weights as
+    float32 gives them, the one thing that does change what it computes: large scores are rounded by
+    more than a wrong layer shows.
     """
     matrices: Matrices = {}
 
     def keep(name: str, matrix: Tensor) -> None:
         matrices.setdefault(name, []).append(matrix)
 
-    place = _Place(model)
+    place = Whereabouts(model)
     with ExitStack() as hooks:
         for module in model.modules():
             hooks.callback(module.register_forward_pre_hook(place.enter).remove)
             hooks.callback(module.register_forward_hook(place.leave, always_call=True).remove)
-        with _Tap(place, hear or keep, only, exact=exact):
+        with Tap(place, hear or keep, exact=exact):
             yield matrices
 
 
-class _Place:
+class Whereabouts:
     """Which module this thread is in; hooks of a module are called by all threads that run it."""
 
     def __init__(self, model: nn.Module) -> None:
@@ -71,27 +64,42 @@ class _Place:
         self._thread = threading.get_ident()
         self._inside: list[nn.Module] = []
 
+    def __contains__(self, module: nn.Module) -> bool:
+        """Whether it is a module of this model."""
+        return module in self._names
+
     def enter(self, module: nn.Module, _inputs: object) -> None:
+        """The thread goes into this module; a forward pre-hook."""
         if threading.get_ident() == self._thread:
             self._inside.append(module)
 
     def leave(self, module: nn.Module, _inputs: object, _output: object) -> None:
+        """It comes out again; a forward hook that is called whatever happened."""
         # Where another hook failed first, the module was never entered.
         if threading.get_ident() == self._thread and self._inside[-1:] == [module]:
             self._inside.pop()
 
     @property
     def name(self) -> str:
-        """The innermost module, a softmax written as a module not counted."""
+        """Of the innermost module, a softmax written as a module not counted."""
         whole = [module for module in self._inside if not isinstance(module, nn.Softmax)]
         return self._names[whole[-1]] if whole else ""
 
 
-class _Tap(TorchFunctionMode):
-    """Stands between the model and torch; a mode is its thread's own."""
+class Tap(TorchFunctionMode):
+    """Stands between the model and torch; a mode is its thread's own.
+
+    place: kept up to date by hooks of the model's modules. hear, exact: as in tapped. only: the
+    names of the modules that are listened to; None for all.
+    """
 
     def __init__(
-        self, place: _Place, hear: Hear, only: Collection[str] | None, *, exact: bool
+        self,
+        place: Whereabouts,
+        hear: Hear,
+        only: Collection[str] | None = None,
+        *,
+        exact: bool = False,
     ) -> None:
         super().__init__()
         self._place = place
@@ -182,14 +190,14 @@ def _sdpa(_result: Any, args: tuple[Any, ...], kwargs: _Arguments) -> Tensor | N
     key = key.repeat_interleave(query.shape[1] // key.shape[1], dim=1)
     scale, mask = given.get("scale"), given.get("attn_mask")
     scale = query.shape[-1] ** -0.5 if scale is None else scale
-    scores = query @ key.transpose(2, 3) * scale
+    products = query @ key.transpose(2, 3) * scale
     if given.get("is_causal"):
-        mask = torch.ones(scores.shape[2:], dtype=torch.bool, device=scores.device).tril()
+        mask = torch.ones(products.shape[2:], dtype=torch.bool, device=products.device).tril()
     if mask is not None and mask.dtype == torch.bool:
-        scores = scores.masked_fill(~mask, -torch.inf)
+        products = products.masked_fill(~mask, -torch.inf)
     elif mask is not None:
-        scores = scores + mask
-    return scores.softmax(dim=-1).nan_to_num(0)  # as sdpa has it, a row without a key is empty
+        products = products + mask
+    return products.softmax(dim=-1).nan_to_num(0)  # as sdpa has it, a row without a key is empty
 
 
 _WEIGHTS: Mapping[Any, Callable[[Any, tuple[Any, ...], _Arguments], Tensor | None]] = {

@@ -1,15 +1,15 @@
 """The last resort: attention of modules that can be brought to no function of ours, overheard.
 
 Their weights are taken as the tap sees them; a layer's weights all exist at once, and are what is
-kept. A model with such modules runs for one at a time.
+kept. The hooks that say where in the model a thread is are put there once, for good, and tell the
+recording of that thread alone: so several may record one model at once, and nobody waits.
 """
 
-import threading
 from collections.abc import Collection, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -18,13 +18,15 @@ from torch import Tensor, nn
 from vl_core.capture import recorder as recorders
 from vl_core.capture.masks import described
 from vl_core.capture.recorder import Hear, Note, Recorder
-from vl_core.capture.tap import tapped
+from vl_core.capture.tap import Tap, Whereabouts
 from vl_core.trace import Mask
 
-# The hooks of a tap are the module's, and so every thread's: one thread at a time has a model.
-_turns: WeakKeyDictionary[nn.Module, AbstractContextManager[bool]] = WeakKeyDictionary()
-_giving_turns = threading.Lock()
-_OVERHEARD = "_vl_overheard"  # stands on a module, and goes with it when the model is copied
+# These stand on a module, and go with it when the model is copied, as its hooks do.
+_OVERHEARD = "_vl_overheard"
+_TELLS = "_vl_tells_whereabouts"
+
+# Where this thread is in the model that it records, if that has modules that are overheard.
+_HERE: ContextVar[Whereabouts | None] = ContextVar("vl_capture_whereabouts", default=None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +76,31 @@ class Overheard:
 def overhear(model: nn.Module, names: Collection[str]) -> None:
     """From now on overhear the attention of the modules of these names, on each recorded run."""
     for name in names:
-        setattr(model.get_submodule(name), _OVERHEARD, True)
+        module = model.get_submodule(name)
+        setattr(module, _OVERHEARD, True)
+        for part in module.modules():
+            _tell_whereabouts(part)
+
+
+def _tell_whereabouts(module: nn.Module) -> None:
+    """From now on each thread that records knows when it is in this module."""
+    if not hasattr(module, _TELLS):
+        setattr(module, _TELLS, True)
+        module.register_forward_pre_hook(_enter)
+        module.register_forward_hook(_leave, always_call=True)
+
+
+# Functions, and no closures or methods: what a copy of the model has must be as good.
+def _enter(module: nn.Module, inputs: object) -> None:
+    here = _HERE.get()
+    if here is not None and module in here:
+        here.enter(module, inputs)
+
+
+def _leave(module: nn.Module, inputs: object, output: object) -> None:
+    here = _HERE.get()
+    if here is not None:
+        here.leave(module, inputs, output)
 
 
 def overheard(model: nn.Module) -> list[str]:
@@ -91,8 +117,7 @@ def recording(
     """Hear this thread's runs of an attached model; see Recorder.
 
     `with recording(model) as recorder: model(**inputs)`, then `recorder.evaluations[name]`. Within
-    another recording the inner one alone hears what runs in it. A model that is overheard waits
-    for threads that record the same model, and for no other.
+    another recording the inner one alone hears what runs in it.
     """
     with recorders.recording(model, hear, note) as recorder:
         names = overheard(model)
@@ -104,11 +129,10 @@ def recording(
             if recorders.ACTIVE.get() is recorder:  # taps within one another all hear a run
                 recorder.take(name, Overheard(matrix))
 
-        with _turn(model), tapped(model, take, names):
-            yield recorder
-
-
-def _turn(model: nn.Module) -> AbstractContextManager[bool]:
-    """Held by the thread that records the model, which may do so within another recording."""
-    with _giving_turns:
-        return _turns.setdefault(model, threading.RLock())
+        here = Whereabouts(model)
+        token = _HERE.set(here)
+        try:
+            with Tap(here, take, names):
+                yield recorder
+        finally:
+            _HERE.reset(token)

@@ -4,11 +4,9 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import (  # type: ignore[attr-defined] # it stands in no stub
-    _in_projection_packed as in_projection_packed,
-)
 
 from vl_core.capture.heads import Forward, Parts, attended, split
+from vl_core.capture.packed import in_projection_packed
 from vl_core.errors import ModelError
 
 

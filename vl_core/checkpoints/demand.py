@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from vl_core import families
 from vl_core.checkpoints import devices, memory
 from vl_core.checkpoints.naming import Checkpoint
 from vl_core.checkpoints.precision import Precision, kept_as
@@ -26,8 +27,10 @@ def demand_of(
 ) -> Demand:
     """What `loading` with the same arguments will take, and what there is.
 
-    Reads only the headers of the files. Raises ModelError if weights are missing or damaged.
+    Reads only the headers of the files. Raises ModelError if its architecture is not covered, or
+    weights are missing or damaged.
     """
+    families.covered(families.model_type(checkpoint.path), checkpoint.model_id)
     place = device or devices.best_device()
     weights = memory.weights_bytes(checkpoint.path, kept_as(precision, place))
     return Demand(weights, needed(weights), devices.free_memory(place))

@@ -23,9 +23,11 @@ def best_device() -> str:
 
 
 def is_there(device: str) -> bool:
-    """Whether a model can be put on this device here."""
+    """Whether a model can be put on this device here; nothing but a device's name is one."""
     import torch  # noqa: PLC0415 as above
 
+    if not isinstance(device, str):
+        return False
     if device == MPS:
         return bool(torch.backends.mps.is_available())
     kind, _, number = device.partition(":")

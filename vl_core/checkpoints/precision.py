@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any, Literal, get_args
 
+from vl_core import families
 from vl_core.checkpoints import devices, memory
 from vl_core.checkpoints.naming import Checkpoint
 from vl_core.checkpoints.sizes import QUANTIZED, Kept
@@ -38,9 +39,11 @@ def loading(
     auto is float32 on the CPU, bfloat16 on CUDA (float16 where a GPU has none) and float16 on MPS.
     What does not fit one GPU is spread over all of them and main memory. Raises ModelError for a
     precision that needs what is not there (a GPU, a library, memory on the device or, on the way
-    there, main memory), with what to do.
+    there, main memory), with what to do; and, before its weights are looked at, for a checkpoint of
+    an architecture that is not covered.
     """
     _check_names(precision, device)
+    families.covered(families.model_type(checkpoint.path), checkpoint.model_id)
     place = device or devices.best_device()
     kept = kept_as(precision, place)
     if kept in QUANTIZED:

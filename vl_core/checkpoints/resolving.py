@@ -21,6 +21,11 @@ def find(name: str, *, may_download: bool = True, tell: Tell | None = None) -> C
     For whoever may read this machine's disk; see find_published for names that come from a
     browser. Raises ModelError for what is none of the three, and as find_published does.
     """
+    if not isinstance(name, str):
+        raise ModelError(
+            f"The name of a model came as {type(name).__name__}. Give a string: the folder of a "
+            f'checkpoint, owner/name at Hugging Face, or "{EMBEDDED_NAME}".'
+        )
     if name != EMBEDDED_NAME and os.path.isdir(name):  # noqa: PTH112 no error for any name
         return Checkpoint(Path(name), name, LOCAL)
     if name != EMBEDDED_NAME and not is_hub_name(name):

@@ -1,7 +1,7 @@
 """Command line: one example or a whole data set through a model, and what came of it.
 
 python -m vl_core trace      run a model and keep what its attention did
-python -m vl_core score      let a model choose among candidates or sources, and count
+python -m vl_core score      let a model choose among candidates or sources, or answer, and count
 python -m vl_core inspect    what a trace or a data set holds
 python -m vl_core export     traces as a database of the original VL-InterpreT
 python -m vl_core serve      open the app, with data sets of your own

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vl_core.command import head_tables
+from vl_core.counted import counted
 from vl_core.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -24,20 +25,25 @@ def accuracy(data: "Dataset", path: Path) -> Iterator[str]:
     if not isinstance(data, webqa.WebQA):
         raise DatasetError(f"{data.name} is no WebQA, which alone tells what an answer must say.")
     answers = _answers(path, data)
-    found = webqa.answer_figures([data[number] for number in answers], list(answers.values()))
+    said = [row["said"] for row in answers.values()]
+    found = webqa.answer_figures([data[number] for number in answers], said)
     value = "none" if found.accuracy is None else f"{found.accuracy:.4f}"
-    yield f"answer accuracy: {value} (over {found.n_scored} questions; {found.method})"
+    over = counted(found.n_scored, "question")
+    yield f"answer accuracy: {value} (over {over}; {found.method})"
     for category, share in sorted(found.by_category.items()):
         yield f"  {category}: {share:.4f}"
     yield f"fluency: {found.fluency}"
     yield (
-        f"{len(answers)} of {len(data)} questions are answered, {found.n_without} of them have no "
-        "key words to be held against"
+        f"{len(answers)} of {counted(len(data), 'question')} answered, {found.n_without} of them "
+        "without key words to be held against"
     )
+    n_cut_off = sum(bool(row.get("is_cut_off")) for row in answers.values())
+    if n_cut_off:
+        yield f"{counted(n_cut_off, 'answer')} cut off, as no more tokens were allowed"
 
 
-def _answers(path: Path, data: "Dataset") -> dict[int, str]:
-    """By the number of the question."""
+def _answers(path: Path, data: "Dataset") -> dict[int, Mapping[str, Any]]:
+    """The rows of the answers that count, by the number of the question."""
     from vl_core.datasets.fingerprints import differing, identity  # noqa: PLC0415 as above
 
     found = head_tables.part(path) if path.is_file() else None
@@ -50,10 +56,10 @@ def _answers(path: Path, data: "Dataset") -> dict[int, str]:
         raise DatasetError(
             f"{path.name} is of another set than {data.name}: it differs in {', '.join(other)}."
         )
-    answers: dict[int, str] = {}
+    answers: dict[int, Mapping[str, Any]] = {}
     for row in table.to_pylist():
         if _is_answer(row):
-            answers.setdefault(row["number"], row["said"])
+            answers.setdefault(row["number"], row)
     if not answers:
         raise DatasetError(
             f"{path.name} holds no answer that was given with a right source. Trace a model that "

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vl_core.command import head_tables, progress, run_record
+from vl_core.counted import counted
 from vl_core.datasets.fingerprints import identity
 from vl_core.datasets.items import Asked, Dataset, HoldsTraces, Item
 from vl_core.errors import DatasetError, VLError
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from vl_core.model import Model
 
 CHOICES = ("all", "right", "first")
-_TOLD = 5  # skipped examples that are named
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def numbers(data: Dataset, first: int, limit: int | None) -> range:
     last = len(data) if limit is None else min(len(data), first + limit)
     if not 0 <= first < last:
         raise DatasetError(
-            f"{data.name} has {len(data)} items; none from {first} on was asked for."
+            f"{data.name} has {counted(len(data), 'item')}; none from {first} on was asked for."
         )
     return range(first, last)
 
@@ -74,6 +74,7 @@ class Batch:
     which: str = "all"
     keeps_traces: bool = True
     skipped: list[str] = field(default_factory=list)
+    left_out: dict[str, None] = field(default_factory=dict)  # boxes that are no places, by sentence
 
     def __post_init__(self) -> None:
         for name in ("parts", "traces") if self.keeps_traces else ("parts",):
@@ -143,7 +144,10 @@ class Batch:
             return self.data.trace(job.number)
         if self.model is None:
             raise VLError(f"{self.data.name} holds no traces, so a model is wanted.")
-        return self.model.trace(asked.options[job.option].example())
+        option = asked.options[job.option]
+        example = option.example()
+        self.left_out.update(dict.fromkeys(option.left_out(example)))
+        return self.model.trace(example)
 
     def _is_done(self, job: Job) -> bool:
         """Whether its table is there and whole, and its trace where one is wanted."""
@@ -159,20 +163,19 @@ class Batch:
         parts = [one for one in map(head_tables.part, paths) if one is not None]
         if parts:
             table = pa.concat_tables([own for own, _ in parts], promote_options="default")
-            said = pa.Table.from_pylist([facts for _, facts in parts])
+            # Arrow takes the columns of the first row alone; one of an older run may lack some.
+            columns = dict.fromkeys(name for _, facts in parts for name in facts)
+            said = pa.Table.from_pylist([dict.fromkeys(columns) | facts for _, facts in parts])
             head_tables.write(table, self.folder / "head_statistics.parquet", self.facts)
             head_tables.write(said, self.folder / "predictions.parquet", self.facts)
-        yield f"{len(parts)} examples in {self.folder}"
+        yield f"{counted(len(parts), 'example')} in {self.folder}"
         if len(parts) < len(paths):
             yield (
-                f"{len(paths) - len(parts)} of the tables in parts are damaged and left out; they "
-                "are made again when their items are asked for."
+                f"{counted(len(paths) - len(parts), 'table')} in parts left out as damaged, and "
+                "made again when their items are asked for"
             )
-        if self.skipped:
-            yield f"{len(self.skipped)} skipped, as they could not be read or run:"
-            yield from (f"  {line}" for line in self.skipped[:_TOLD])
-            if len(self.skipped) > _TOLD:
-                yield f"  ... and {len(self.skipped) - _TOLD} more"
+        yield from progress.listed(self.skipped, "skipped, as they could not be read or run")
+        yield from progress.listed(self.left_out, progress.left_out(len(self.left_out)))
 
     def _part(self, job: Job) -> Path:
         return self.folder / "parts" / f"{self._stem(job)}.parquet"
@@ -187,13 +190,14 @@ class Batch:
 
 def _said(prediction: Prediction) -> dict[str, Any]:
     """The likeliest answer with its number; what was generated or told has none."""
-    if prediction.text is not None:
-        return {"kind": prediction.kind, "said": prediction.text, "value": None}
     likeliest, number = prediction.top[0] if prediction.top else (None, None)
+    is_generated = prediction.text is not None
     return {
         "kind": prediction.kind,
-        "said": likeliest,
-        "value": None if prediction.kind == "told" else number,
+        "said": prediction.text if is_generated else likeliest,
+        "value": None if is_generated or prediction.kind == "told" else number,
+        # What a model did elsewhere does not tell it, and what is not generated has no end to cut.
+        "is_cut_off": prediction.is_cut_off if is_generated else None,
     }
 
 

@@ -8,6 +8,7 @@ import argparse
 from pathlib import Path
 
 from vl_core.command import progress
+from vl_core.counted import counted
 from vl_core.errors import TraceError
 from vl_core.trace import Trace
 
@@ -30,4 +31,4 @@ def run(chosen: argparse.Namespace) -> None:
         raise TraceError(f"There is no file {missing[0]}.")
     traces = (Trace.load(path) for path in progress.counted(chosen.traces, "Exporting"))
     interpret.export(traces, chosen.to, stack=chosen.stack)
-    progress.done(f"{len(chosen.traces)} examples written to {chosen.to}")
+    progress.done(f"{counted(len(chosen.traces), 'example')} written to {chosen.to}")

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vl_core.command import arguments, data_choice
+from vl_core.counted import counted
 from vl_core.errors import DatasetError, TraceError
-from vl_core.trace import Stack, Trace
+from vl_core.trace import Stack, Stream, Trace
 
 if TYPE_CHECKING:
     from vl_core.datasets.items import Dataset, Item
@@ -59,13 +60,10 @@ def described(trace: Trace) -> str:
         ("said", ", ".join(f"{text} {number:.3g}" for text, number in trace.prediction.top)),
     ]
     if trace.prediction.is_cut_off:
-        lines.append(("stopped", f"after {len(trace.prediction.top)} tokens"))
+        lines.append(("stopped", f"after {counted(len(trace.prediction.top), 'token')}"))
+    lines += [("stream", f"{name}: {_tokens(stream)}") for name, stream in trace.streams.items()]
     lines += [
-        ("stream", f"{name}: {len(stream.tokens)} tokens, {len(stream.hidden_states)} states")
-        for name, stream in trace.streams.items()
-    ]
-    lines += [
-        ("stack", f"{name}: {stack.n_layers} layers x {stack.n_heads} heads, {_kept(stack)}")
+        ("stack", f"{name}: {_heads(stack)}, {_kept(stack)}")
         for name, stack in trace.stacks.items()
     ]
     lines += [("fidelity", f"{name} {value:.2g}") for name, value in made_by.fidelity.items()]
@@ -77,6 +75,15 @@ def described(trace: Trace) -> str:
 def _size(trace: Trace) -> str:
     width, height = trace.example.original_size or (0, 0)
     return f"{width} x {height} pixels"
+
+
+def _tokens(stream: Stream) -> str:
+    states = counted(len(stream.packed_states), "state")
+    return f"{counted(len(stream.tokens), 'token')}, {states}"
+
+
+def _heads(stack: Stack) -> str:
+    return f"{counted(stack.n_layers, 'layer')} x {counted(stack.n_heads, 'head')}"
 
 
 def _kept(stack: Stack) -> str:

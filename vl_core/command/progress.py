@@ -1,13 +1,15 @@
-"""One line on the terminal that says what is going on; results go to standard output instead."""
+"""Lines on the terminal that say what is going on; results go to standard output instead."""
 
 import sys
 import time
 from collections.abc import Collection, Iterator
+from itertools import islice
 from typing import TypeVar
 
 T = TypeVar("T")
 _WIDTH = 100
 _EVERY = 0.2  # seconds between two writings of the line
+_NAMED = 5  # of what was passed over
 
 
 def tell(text: str) -> None:
@@ -34,6 +36,23 @@ def counted(things: Collection[T], what: str) -> Iterator[T]:
             tell(f"{what} {number + 1} of {len(things)}{_remaining(left)}")
         yield thing
     tell("")
+
+
+def listed(lines: Collection[str], what: str) -> Iterator[str]:
+    """How many there are of what, and the first of them; nothing where there is none."""
+    if not lines:
+        return
+    yield f"{len(lines):,} {what}:"
+    yield from (f"  {line}" for line in islice(lines, _NAMED))
+    if len(lines) > _NAMED:
+        yield f"  ... and {len(lines) - _NAMED:,} more"
+
+
+def left_out(count: int) -> str:
+    """What is said of so many boxes that cannot be used, behind their number."""
+    if count == 1:
+        return "box left out, as it is no place in its picture"
+    return "boxes left out, as they are no places in their pictures"
 
 
 def _remaining(seconds: float | None) -> str:

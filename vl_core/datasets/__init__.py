@@ -15,8 +15,10 @@ scenes, generated    scenes of our own; gallery: those on show
 rows, row_items      from a table's row to an item; lines, csv_rows, arrow_rows: reading rows
 storage, npz         files by name, in a folder or zip, and arrays, without trusting either
 captured             from tensors to a trace; token_texts, tensor_record: what they say
+boxes                those that are no place in their picture are left out and told of
 reading              going through many items of which some are damaged
-scored, submitting   what a model's scores amount to; the file for a task's server
+scored, credit       what a model's scores and answers amount to; score_file: keeping them
+submitting           the file for a task's server
 fingerprints         whether a set is still the same
 quoting              hostile values in messages
 whole_files          writing files that are seen whole or not at all

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Int
 
 from vl_core.arrays import LayerAttention, TokenMask
+from vl_core.counted import counted
 from vl_core.errors import TraceError
 from vl_core.head_stats import Measuring
 from vl_core.trace import (
@@ -162,7 +163,7 @@ def _check(tokens: TokenTable, attention: Unchecked, hidden_states: Unchecked | 
     if attention.ndim != 4 or attention.shape[2:] != (count, count) or not attention.size:
         raise TraceError(
             f"attention has the shape {_by(attention)}; layer x head x {count} x {count} is wanted "
-            f"for {count} tokens"
+            f"for {counted(count, 'token')}"
         )
     n_layers = len(attention)
     if hidden_states is None:

@@ -8,6 +8,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from vl_core.counted import counted
 from vl_core.datasets.items import placed
 from vl_core.errors import DatasetError
 
@@ -45,8 +46,8 @@ class CsvRows:
         cells = self._cells(place)
         if len(cells) != len(self.columns):
             raise DatasetError(
-                f"{self.named(place)} has {len(cells)} cells for {len(self.columns)} columns. "
-                "Put cells that hold a comma in quotes."
+                f"{self.named(place)} has {counted(len(cells), 'cell')} for "
+                f"{counted(len(self.columns), 'column')}. Put cells that hold a comma in quotes."
             )
         return dict(zip(self.columns, cells, strict=True))
 

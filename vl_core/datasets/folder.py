@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from vl_core.counted import counted
 from vl_core.datasets import tables
 from vl_core.datasets.items import Dataset, Item, placed
 from vl_core.datasets.row_items import item
@@ -71,9 +72,9 @@ def _pictures(path: Path, question: str) -> "Pictures":
     asked = found if question else [name for name in found if _text_of(name) in set(names)]
     if not asked:
         raise DatasetError(
-            f"Nothing is asked of the {len(found)} pictures in {path.name}. Put a table there "
-            "(metadata.jsonl), or a text beside each picture (dog.txt for dog.jpg), or give one "
-            "question for all."
+            f"Nothing is asked of {counted(len(found), 'picture')} in {path.name}. Put a table "
+            "there (metadata.jsonl), or a text beside each picture (dog.txt for dog.jpg), or give "
+            "one question for all."
         )
     return Pictures(path.name, Folder(path), tuple(asked), question, len(found) - len(asked))
 

@@ -14,10 +14,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from vl_core.datasets.boxes import Size
 from vl_core.example import Example
 from vl_core.trace import Trace
 
 PLAIN = "question"  # what is asked of an item that has neither candidates nor sources
+
+
+def _nothing(size: Size) -> tuple[str, ...]:  # noqa: ARG001 nothing, whatever the picture
+    return ()
 
 
 @dataclass(frozen=True)
@@ -26,15 +31,24 @@ class Option:
 
     name: what the set calls it (the place of a candidate from 0, the number of a source). title: in
     words, what sets it apart from the others. read: makes the example, which reads the picture.
+    without: which of the set's boxes are no place in a picture of a size, a sentence for each.
     """
 
     name: str
     title: str
     read: Callable[[], Example]
+    without: Callable[[Size], Sequence[str]] = _nothing
 
     def example(self) -> Example:
         """What a model is given; raises ImageError or DatasetError if its files cannot be read."""
         return self.read()
+
+    def left_out(self, example: Example) -> Sequence[str]:
+        """What the set tells of the picture and this option's example lacks, a sentence for each.
+
+        These are boxes that are no place in the picture; the same ones for all options of an item.
+        """
+        return self.without(example.size)
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,12 @@
         for place, example in readable(item.asked[0], skipped):
             ...
 
-In the end len(skipped) says how many could not be read, and each why.
+In the end len(skipped) says how many could not be read, and each why. What is left out of an
+example that can be used all the same, as a box that is no place in its picture, is no such thing:
+it is told of once for all options of an item, in a list of its own.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +19,9 @@ from jaxtyping import Float64
 from vl_core.datasets.items import Asked, Dataset, Item
 from vl_core.errors import ImageError, TextError, VLError
 from vl_core.example import Example
+
+Sentences = dict[str, None]
+"""Each once, in their order."""
 
 
 @dataclass(frozen=True)
@@ -53,17 +58,45 @@ def readable(asked: Asked, skipped: list[Skipped]) -> Iterator[tuple[int, Exampl
 
 
 def scores(
-    asked: Asked, score: Callable[[Example], float], skipped: list[Skipped]
+    asked: Asked,
+    score: Callable[[Example], float],
+    skipped: list[Skipped],
+    left_out: Sentences | None = None,
 ) -> Float64[np.ndarray, "option"]:
     """What a model gives to each option; nan for one that could not be read, by us or by the model.
 
     score: raises TextError or ImageError for an example that the model cannot read, as
-    `Model.score` does; what else it raises is passed on.
+    `Model.score` does; what else it raises is passed on. left_out: gets what the examples lack.
     """
     found = np.full(len(asked.options), np.nan)
     for place, example in readable(asked, skipped):
+        _note(asked.options[place].left_out(example), left_out)
         try:
             found[place] = score(example)
         except (TextError, ImageError) as error:
             skipped.append(Skipped(asked.options[place].name, str(error)))
     return found
+
+
+def answer(
+    asked: Asked,
+    answer_of: Callable[[Example], str],
+    skipped: list[Skipped],
+    left_out: Sentences | None = None,
+) -> str | None:
+    """What a model says to a question without candidates; None if it could not be read.
+
+    answer_of: raises as `Model.answer` does. The rest is as in `scores`.
+    """
+    for place, example in readable(asked, skipped):
+        _note(asked.options[place].left_out(example), left_out)
+        try:
+            return answer_of(example)
+        except (TextError, ImageError) as error:
+            skipped.append(Skipped(asked.options[place].name, str(error)))
+    return None
+
+
+def _note(sentences: Iterable[str], left_out: Sentences | None) -> None:
+    if left_out is not None:
+        left_out.update(dict.fromkeys(sentences))

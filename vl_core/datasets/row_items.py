@@ -1,7 +1,7 @@
 """From a row of a table to an item; which columns are read stands in `rows`.
 
 Of a box whose label stands in the text (as whole words, upper and lower case alike) the first such
-words count as naming it.
+words count as naming it. Four numbers that are no place in the picture are left out (see `boxes`).
 """
 
 import json
@@ -12,11 +12,17 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from PIL import Image
+
+from vl_core.counted import counted
+from vl_core.datasets import boxes
+from vl_core.datasets.boxes import Size
 from vl_core.datasets.items import PLAIN, Asked, Item, Option
 from vl_core.datasets.quoting import is_text, quoted, shortened
 from vl_core.datasets.storage import Storage
 from vl_core.errors import DatasetError, TextError, VLError
 from vl_core.example import Example, Region, Task, clean_text, joined_parts
+from vl_core.pictures import read_picture
 
 Row = Mapping[str, Any]
 Box = tuple[str, tuple[float, float, float, float]]  # label, edges
@@ -41,10 +47,10 @@ def item(row: Row, name: str, where: str, files: Storage) -> Item:
     answer = candidates[right] if right is not None else _words(row, ("answer",)) or None
     source = _Source(where, partial(_picture, _first(row, IMAGE), files), _boxes(row), answer)
     options = tuple(
-        Option(str(place), one, partial(source.example, (text, one)))
+        Option(str(place), one, partial(source.example, (text, one)), source.without)
         for place, one in enumerate(candidates)
     )
-    plain = (Option("0", text, partial(source.example, (text,))),)
+    plain = (Option("0", text, partial(source.example, (text,)), source.without),)
     return Item(
         name=_words(row, ("id",)) or name,
         text=text,
@@ -55,7 +61,7 @@ def item(row: Row, name: str, where: str, files: Storage) -> Item:
         ),
         category=_words(row, ("category",)),
         answer=answer,
-        facts=_facts(row),
+        facts=_facts(row) | boxes.fact(source.without(None)),
     )
 
 
@@ -71,14 +77,24 @@ class _Source:
     def example(self, parts: Sequence[str]) -> Example:
         """The picture, with a question or with a question and a candidate."""
         text, breaks = joined_parts(parts)
-        regions = tuple(
-            Region(label, edges, _naming(label, text, breaks)) for label, edges in self.boxes
-        )
+        named = [Region(label, edges, _naming(label, text, breaks)) for label, edges in self.boxes]
         task: Task = "candidate" if breaks else "answer"
         try:
-            return Example(self.picture(), text, regions, self.answer, task=task, breaks=breaks)
+            picture = self._read()
+            size = picture.size if isinstance(picture, Image.Image) else None
+            regions = boxes.usable(named, size)
+            return Example(picture, text, regions, self.answer, task=task, breaks=breaks)
         except VLError as error:
             raise type(error)(f"{self.where}: {error}") from error
+
+    def _read(self) -> Image.Image | bytes | None:
+        """The picture itself where boxes need its size; else its bytes, which Example reads."""
+        content = self.picture()
+        return read_picture(content) if content is not None and self.boxes else content
+
+    def without(self, size: Size) -> tuple[str, ...]:
+        """The boxes that are no place in a picture of this size; without one, in any."""
+        return boxes.left_out(self.where, (Region(*box) for box in self.boxes), size)
 
 
 def _naming(label: str, text: str, breaks: Sequence[int]) -> tuple[int, int] | None:
@@ -116,8 +132,8 @@ def _right(answer: object, candidates: Sequence[str]) -> int | None:
     number = said.removesuffix(".0")  # a column of numbers of which some are missing
     if not number.isdecimal() or int(number) >= len(candidates):
         raise DatasetError(
-            f"the answer {quoted(said)} is none of the {len(candidates)} candidates, nor the "
-            "number of one, counted from 0."
+            f"the answer {quoted(said)} is none of {counted(len(candidates), 'candidate')}, nor "
+            "the number of one, counted from 0."
         )
     return int(number)
 
@@ -155,7 +171,7 @@ def _box(value: Any, number: int) -> Box:  # noqa: ANN401 whatever stands in a f
         label, edges = clean_text(str(value.get("label") or label)), value.get("box")
     try:
         left, top, right, bottom = map(float, edges)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise DatasetError(
             f'{quoted(edges)} in the place of a box; [left, top, right, bottom] or {{"label": ..., '
             '"box": [...]} is wanted.'

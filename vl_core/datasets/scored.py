@@ -1,31 +1,24 @@
-"""What a model's scores of candidates or sources amount to: one file, and the task's own figures.
+"""What a model's scores of candidates or sources, and its answers, amount to: the task's figures.
 
-Scores are written line by line while a set is gone through, so that a run that was stopped goes on.
-
-Two rules hold for every figure. A question with a right option that got no score is left out, as
-nobody knows how the model would have ranked it (but for retrieval of sources, where each is judged
-by itself: there it is missed); a wrong one without a score is as if it were not there. Where
-several options have exactly the largest score, none of them is preferred: the question counts as
-right by the share of right ones among them, what a choice by lot would give on average.
+Two rules hold for every figure of scores. A question with a right option that got no score is left
+out, as nobody knows how the model would have ranked it (but for retrieval of sources, where each is
+judged by itself: there it is missed); a wrong one without a score is as if it were not there. Where
+several options have exactly the largest score, each counts by its share (see `credit`).
 """
 
-import json
 import math
-import os
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
+from vl_core.answers import is_same
 from vl_core.datasets import webqa
-from vl_core.datasets.fingerprints import differing
+from vl_core.datasets.credit import credit, top
 from vl_core.datasets.items import Item
-from vl_core.errors import DatasetError
 
 Figure = tuple[str, float]
+ANSWERS = "answers"  # the figure of questions without candidates
 
 
 @dataclass(frozen=True)
@@ -54,9 +47,7 @@ class Scored:
     @property
     def top(self) -> tuple[int, ...]:
         """The places of the options with the largest score; none if none could be read."""
-        known = [score for score in self.scores if not math.isnan(score)]
-        highest = max(known, default=math.nan)
-        return tuple(place for place, score in enumerate(self.scores) if score == highest)
+        return top(self.scores)
 
     @property
     def is_told(self) -> bool:
@@ -70,7 +61,7 @@ class Scored:
         """The share of right ones among the options at the top, 0 to 1; None where not told."""
         if not self.is_told:
             return None
-        return len({*self.top} & {*(self.right or ())}) / len(self.top)
+        return credit(self.scores, self.right or ())
 
     @property
     def is_right(self) -> bool | None:
@@ -92,57 +83,29 @@ class Scored:
         return self.chosen(threshold) == self.right if self.right else None
 
 
-class ScoreFile:
-    """Scores as lines of JSON; the first line says what they are of, and of nothing else they are.
+@dataclass(frozen=True)
+class Answered:
+    """What a model said to a question without candidates, beside the set's own answer.
 
-    made_by: the data set and the model, as plain values. Raises DatasetError for a file with
-    scores of another set or model, or with none.
+    number: of the item. place, name: as in Scored.
     """
 
-    def __init__(self, path: Path, made_by: dict[str, Any]) -> None:
-        self._path = path
-        if not path.exists():
-            path.write_text(json.dumps(made_by) + "\n", encoding="utf-8")
-            return
-        found = differing(self._made_by(), json.loads(json.dumps(made_by)))
-        if found:
-            raise DatasetError(
-                f"{path.name} holds something else than scores of this set by this model: it "
-                f"differs in {', '.join(found)}. Name another file."
-            )
+    number: int
+    item: str
+    place: int
+    name: str
+    said: str
+    answer: str
 
-    def read(self) -> list[Scored]:
-        """What was added so far; a line that was cut short is as if it were not there."""
-        found = []
-        for line in self._lines()[1:]:
-            with suppress(ValueError, TypeError, KeyError):
-                found.append(_scored(json.loads(line)))
-        return found
-
-    def append(self, scored: Scored) -> None:
-        """Add a line; one before it that was cut short is ended first, and keeps to itself."""
-        scores = [None if math.isnan(one) else one for one in scored.scores]
-        line = json.dumps(asdict(scored) | {"scores": scores}).encode() + b"\n"
-        with self._path.open("a+b") as file:
-            file.seek(-1, os.SEEK_END)
-            file.write(line if file.read() == b"\n" else b"\n" + line)
-
-    def _made_by(self) -> object:
-        """What the first line says; None if it is none of ours."""
-        try:
-            return json.loads(self._lines()[0])
-        except (ValueError, IndexError, RecursionError):
-            return None
-
-    def _lines(self) -> list[str]:
-        # A half of a character, where a line was cut short, is no reason to refuse the others.
-        return self._path.read_text(encoding="utf-8", errors="replace").splitlines()
+    @property
+    def is_right(self) -> bool:
+        """Whether the two are the same, word for word (see `vl_core.answers`)."""
+        return is_same(self.said, self.answer)
 
 
-def _scored(told: dict[str, Any]) -> Scored:
-    scores = tuple(math.nan if one is None else float(one) for one in told["scores"])
-    right = None if told["right"] is None else tuple(told["right"])
-    return Scored(**told | {"scores": scores, "right": right})
+def of_answers(answered: Sequence[Answered]) -> list[Figure]:
+    """The share of questions without candidates that are answered rightly; none without any."""
+    return [(ANSWERS, float(np.mean([one.is_right for one in answered])))] if answered else []
 
 
 def figures(kind: str, scored: Sequence[Scored], threshold: float | None = None) -> list[Figure]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vl_core.counted import counted
 from vl_core.datasets import reading, vcr, webqa
 from vl_core.datasets.items import Dataset
 from vl_core.datasets.scored import Scored
@@ -83,7 +84,7 @@ def _check_all(numbers: set[int], data: Dataset) -> None:
     lacking = [number for number in range(len(data)) if number not in numbers]
     if lacking:
         raise DatasetError(
-            f"{len(lacking)} of {len(data)} questions are not scored, the first of them item "
-            f"{lacking[0]}, and the server wants all. See to what could not be read, and score the "
-            "whole split."
+            f"{len(lacking)} of {counted(len(data), 'question')} without a score, the first of "
+            f"them item {lacking[0]}, and the server wants all. See to what could not be read, and "
+            "score the whole split."
         )

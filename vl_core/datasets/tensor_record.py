@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from vl_core.arrays import Attention, Boxes, HiddenStates, TokenMask
+from vl_core.counted import counted
 from vl_core.datasets.quoting import quoted
 from vl_core.datasets.token_texts import token_table
 from vl_core.errors import DatasetError
@@ -99,9 +100,9 @@ class Record:
         n_text = self._numbers("n_text", "iu", ())
         if n_text is None or not 0 <= n_text <= count:
             came = (
-                f"it does not say which of its {count} tokens are patches of the picture"
+                "it does not say which of its tokens are patches of the picture"
                 if n_text is None
-                else f"n_text is {n_text} for {count} tokens"
+                else f"n_text is {n_text} for {counted(count, 'token')}"
             )
             raise DatasetError(
                 f"{came}. Give is_image, {count} booleans, or n_text, the number of tokens before "
@@ -139,8 +140,9 @@ class Record:
         n_patches = int(self._is_image.sum())
         if min(rows, columns) < 1 or rows * columns != n_patches:
             raise DatasetError(
-                f"grid is {rows} rows x {columns} columns for {n_patches} patches; their product "
-                "must be the number of patches."
+                f"grid is {counted(rows, 'row')} x {counted(columns, 'column')} for "
+                f"{counted(n_patches, 'patch', 'patches')}; their product must be the number of "
+                "patches."
             )
         across = np.linspace(0, size[0], columns + 1)
         down = np.linspace(0, size[1], rows + 1)

@@ -15,6 +15,7 @@ siglip_tokenizer        ... of a tokenizer that does not tell by itself
 geometry                which part of the picture a patch shows
 layers                  the layers of a stream by the names of their modules
 loading, building       weights from files, and models built without touching those that run
+damage                  whose fault it is where that fails
 """
 
 import json
@@ -25,10 +26,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from safetensors import SafetensorError
-
-from vl_core.errors import ModelError
+from vl_core.errors import ModelError, VLError
 from vl_core.example import Example, Task
+from vl_core.families import damage
 from vl_core.shortage import is_shortage
 from vl_core.trace import Prediction, TokenTable
 
@@ -38,19 +38,6 @@ if TYPE_CHECKING:
     from transformers import BatchFeature, PreTrainedModel
 
     from vl_core.capture import Door, Place
-
-# What transformers and the file readers raise over files that are damaged or contradict each other.
-_DAMAGED = (
-    ArithmeticError,
-    AttributeError,
-    ImportError,
-    LookupError,
-    OSError,
-    RuntimeError,
-    SafetensorError,
-    TypeError,
-    ValueError,
-)
 
 Options = Mapping[str, Any]
 
@@ -114,11 +101,18 @@ def judge(family: "Family", task: Task) -> ScoresCandidates | None:
 
 @runtime_checkable
 class Generates(Protocol):
-    """A family whose model writes its answer token by token, `generation.LONGEST` at most."""
+    """A family whose model writes its answer token by token, up to a certain number."""
 
     @property
     def growing_stream(self) -> str:
         """The stream that these tokens join, behind its own."""
+
+    @property
+    def longest_answer(self) -> int:
+        """How many they are at most."""
+
+    def with_longest_answer(self, count: int, /) -> "Family":
+        """The same model, whose answers have so many at most; raises ModelError if none can."""
 
 
 @runtime_checkable
@@ -209,11 +203,11 @@ def load(path: Path, options: Options | None = None) -> Family:
 
     options: how from_pretrained is to load it (dtype, device_map, quantization_config); float32 on
     the CPU where nothing is said. Raises ModelError if there is no checkpoint, a damaged one, or
-    none of an architecture that is covered.
+    none of an architecture that is covered; and, in other words, where the family itself fails.
     """
-    module = import_module(FAMILIES[covered(model_type(path), str(path))])
+    module = FAMILIES[covered(model_type(path), str(path))]
     with refusing_damage(path):
-        family: Family = module.load(path, options or {})
+        family: Family = import_module(module).load(path, options or {})
     return family
 
 
@@ -237,23 +231,32 @@ def covered(found: str, name: str) -> str:
 def refusing_damage(path: Path) -> Iterator[None]:
     """Raise ModelError where the files of this checkpoint turn out to be of no use.
 
-    A want of memory is no fault of theirs and passes.
+    Also where a family fails that should not: the message says which of both it is. A want of
+    memory is no fault of theirs and passes.
     """
     try:
         yield
-    except _DAMAGED as error:
+    except VLError:
+        raise
+    except Exception as error:
         if is_shortage(error):
             raise
-        raise ModelError(f"The checkpoint in {path} cannot be loaded: {error}") from error
+        raise ModelError(damage.told(error, str(path), FAMILIES.values())) from error
 
 
 def model_type(path: Path) -> str:
     """What the checkpoint in this folder says it is; raises ModelError if there is none."""
+    file = path / "config.json"
+    if not file.is_file():
+        raise ModelError(
+            f"{path} holds no checkpoint: there is no config.json. Give the folder of a "
+            'checkpoint, as save_pretrained writes it, or "embedded".'
+        )
     try:
-        config = json.loads((path / "config.json").read_text(encoding="utf-8"))
+        config = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ModelError(
-            f"{path} holds no checkpoint: its config.json cannot be read. Give the folder of a "
-            'checkpoint, as save_pretrained writes it, or "embedded".'
+            f"{path} holds no checkpoint: its config.json cannot be read ({error}). Fetch the "
+            "checkpoint again, or save it again with save_pretrained."
         ) from error
     return str(config.get("model_type")) if isinstance(config, dict) else "unknown"

@@ -1,6 +1,7 @@
 """BLIP: a picture that is asked about, that is given a caption, or that is matched with a text."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -22,8 +23,14 @@ from vl_core.families.loading import of_architecture, pretrained, readers
 from vl_core.trace import Prediction, TokenTable
 
 
-class Speaking(Blip):
+@dataclass(frozen=True)
+class Speaking(generation.Generating, Blip):
     """What generates text, token by token."""
+
+    @property
+    def most_tokens(self) -> int:
+        """As many as follow the token that the text begins with."""
+        return int(self.model.config.text_config.max_position_embeddings) - 1
 
     @property
     def growing_stream(self) -> str:
@@ -39,7 +46,7 @@ class Speaking(Blip):
 
     def preprocessing(self) -> dict[str, Any]:
         """As of all of them, and how text is generated."""
-        return super().preprocessing() | generation.settings()
+        return super().preprocessing() | generation.settings(self.longest_answer)
 
 
 class Answering(Speaking):
@@ -60,7 +67,7 @@ class Answering(Speaking):
     def answered(self, inputs: BatchFeature) -> BatchFeature:
         """The inputs with the model's likeliest answer for the decoder to read."""
         asked = {name: value for name, value in inputs.items() if name != "decoder_input_ids"}
-        found = self.model.generate(**asked)
+        found = generation.generated(self.model, self.longest_answer, **asked)
         return BatchFeature(asked | {"decoder_input_ids": found})
 
     def texts(self, example: Example, inputs: BatchFeature) -> dict[str, TokenTable]:
@@ -92,7 +99,7 @@ class Captioning(Speaking):
 
     def inputs(self, example: Example) -> BatchFeature:
         """The picture and the beginning of its caption, as the model's own generate() makes it."""
-        inputs = self.read(example, room=generation.LONGEST)
+        inputs = self.read(example, room=self.longest_answer)
         ids = inputs["input_ids"][:, :-1]  # nothing has ended
         ids[:, 0] = self.start
         return BatchFeature({**inputs, "input_ids": ids, "attention_mask": torch.ones_like(ids)})
@@ -102,7 +109,7 @@ class Captioning(Speaking):
         # generate() takes the last token for the [SEP] that a tokenizer adds, and drops it.
         given = torch.nn.functional.pad(inputs["input_ids"], (0, 1))
         pixels = {"pixel_values": inputs["pixel_values"]}
-        found = self.model.generate(**pixels, input_ids=given)
+        found = generation.generated(self.model, self.longest_answer, **pixels, input_ids=given)
         return BatchFeature({"input_ids": found, "attention_mask": torch.ones_like(found)} | pixels)
 
     def texts(self, example: Example, inputs: BatchFeature) -> dict[str, TokenTable]:

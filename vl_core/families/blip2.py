@@ -76,7 +76,7 @@ _SPEAKING = {
 
 
 @dataclass(frozen=True)
-class Querying(pairs.Paired):
+class Querying(generation.Generating, pairs.Paired):
     """One loaded checkpoint, ready to be traced.
 
     reader: the Q-Former's own tokenizer, where it reads text. parts: the layers of all streams.
@@ -126,10 +126,20 @@ class Querying(pairs.Paired):
         return inputs
 
     @property
+    def _n_positions(self) -> int:
+        """How many tokens a stream may have; T5 knows no limit, and was trained on this many."""
+        return int(getattr(self.model.config.text_config, "max_position_embeddings", 512))
+
+    @property
     def _longest(self) -> int:
-        """How many tokens of text fit; T5 knows no limit, and was trained on this many."""
-        limit = getattr(self.model.config.text_config, "max_position_embeddings", 512)
-        return int(limit) - self.n_queries - generation.LONGEST
+        """How many tokens of text fit; an answer that is a stream of its own takes none of them."""
+        answer = 0 if self.has_decoder else self.longest_answer
+        return self._n_positions - self.n_queries - answer
+
+    @property
+    def most_tokens(self) -> int:
+        """As many as follow the token that an answer starts with, or one token of the question."""
+        return self._n_positions - 1 - (0 if self.has_decoder else self.n_queries)
 
     def _read(self, example: Example) -> dict[str, Tensor]:
         """The question as the Q-Former reads it."""
@@ -144,9 +154,9 @@ class Querying(pairs.Paired):
     def answered(self, inputs: BatchFeature) -> BatchFeature:
         """The inputs with the model's likeliest answer."""
         if not self.has_decoder:
-            return generation.answered(self.model, inputs)
+            return generation.answered(self.model, inputs, self.longest_answer)
         asked = {name: inputs[name] for name in inputs if name != "decoder_input_ids"}
-        found = self.model.generate(**asked)
+        found = generation.generated(self.model, self.longest_answer, **asked)
         return BatchFeature({**inputs, "decoder_input_ids": found, "use_cache": False})
 
     def streams(self, example: Example, inputs: BatchFeature) -> dict[str, TokenTable]:
@@ -207,7 +217,7 @@ class Querying(pairs.Paired):
         return {
             "image_processor": geometry.settings(self.image_processor),
             "prompt": TEMPLATES[self.name],
-            **generation.settings(),
+            **generation.settings(self.longest_answer),
         }
 
 

@@ -70,7 +70,7 @@ class LastReading:
 
 
 @dataclass(frozen=True)
-class Decoder(ABC):
+class Decoder(generation.Generating, ABC):
     """One loaded checkpoint, ready to be traced.
 
     template: the prompt around a question, as prompts.filled gives it, with a picture and without.
@@ -149,17 +149,26 @@ class Decoder(ABC):
         return inputs
 
     def _check_length(self, count: int) -> None:
-        limit = self.model.config.get_text_config().max_position_embeddings
-        fitting = limit - generation.LONGEST
+        fitting = self._n_positions - self.longest_answer
         if count > fitting:
             raise TextError(
                 f"Question and picture make {count} tokens; this model reads at most {fitting} "
-                "before its answer. Shorten the question or choose a smaller picture."
+                f"before an answer of up to {self.longest_answer}. Shorten the question, choose a "
+                "smaller picture or allow a shorter answer."
             )
+
+    @property
+    def _n_positions(self) -> int:
+        return int(self.model.config.get_text_config().max_position_embeddings)
+
+    @property
+    def most_tokens(self) -> int:
+        """As many as follow one token of the question."""
+        return self._n_positions - 1
 
     def answered(self, inputs: BatchFeature) -> BatchFeature:
         """The inputs with the model's likeliest answer behind them."""
-        return generation.answered(self.model, inputs)
+        return generation.answered(self.model, inputs, self.longest_answer)
 
     def seen(self, example: Example) -> Image.Image | None:
         """The picture as the model sees it, None without one."""
@@ -237,5 +246,5 @@ class Decoder(ABC):
         return {
             "image_processor": geometry.settings(self.image_processor),
             "prompt": self.template[True],
-            **generation.settings(),
+            **generation.settings(self.longest_answer),
         }

@@ -22,6 +22,7 @@ from vl_core.families import Options, building, generation, prompts, siglip_toke
 M = TypeVar("M", bound=PreTrainedModel)
 T = TypeVar("T")
 _WHOLE = "tokenizer.json"  # a tokenizer in one file, as the tokenizers library writes it
+_VOCABULARIES = (_WHOLE, "vocab.json", "vocab.txt", "*.model")
 
 
 def of_architecture(path: Path, kinds: Mapping[str, T]) -> T:
@@ -71,9 +72,16 @@ def tokenizer(path: Path) -> PreTrainedTokenizerBase:
     Raises ModelError where the checkpoint brings none of that kind, or none that can be read.
     """
     if siglip_tokenizer.is_meant(path):
+        _check_vocabulary(path)
         return siglip_tokenizer.load(path)
-    _check_readable(path)
-    found = AutoTokenizer.from_pretrained(path, local_files_only=True)
+    _check_package(path)
+    try:
+        found = AutoTokenizer.from_pretrained(path, local_files_only=True)
+    except Exception:  # of whatever kind: over a missing file it speaks of packages
+        _check_vocabulary(path)
+        raise
+    if found.is_fast:  # of some classes it makes one up that knows no words
+        _check_vocabulary(path)
     if not found.is_fast and (path / _WHOLE).exists():
         found = PreTrainedTokenizerFast.from_pretrained(path, local_files_only=True)
     if not found.is_fast:
@@ -85,7 +93,16 @@ def tokenizer(path: Path) -> PreTrainedTokenizerBase:
     return found
 
 
-def _check_readable(path: Path) -> None:
+def _check_vocabulary(path: Path) -> None:
+    """Raise ModelError where there is none in this folder."""
+    if not any(file for kind in _VOCABULARIES for file in path.glob(kind)):
+        raise ModelError(
+            f"{path} holds no tokenizer ({_WHOLE}). Save it beside the weights with the "
+            "tokenizer's save_pretrained."
+        )
+
+
+def _check_package(path: Path) -> None:
     """Raise ModelError for a vocabulary that takes a package of which transformers says nothing."""
     kept = sorted(file.name for file in path.glob("*.model"))
     if kept and not (path / _WHOLE).exists() and find_spec("sentencepiece") is None:

@@ -12,8 +12,10 @@ from vl_core.attention_matrix import Matrix
 from vl_core.figures.color_scale import from_zero
 from vl_core.figures.picture import add_picture
 from vl_core.figures.style import KIND_COLORS, styled
-from vl_core.token_attention import Profile, has_place, patch_places, token_names
+from vl_core.short_names import short_labels, short_names
+from vl_core.token_attention import Profile, has_place, in_view, patch_places, token_names
 from vl_core.trace import TokenTable
+from vl_core.trace.nouns import image_noun
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -25,7 +27,6 @@ CELL = 14  # pixels of a row, while the figure stays between the two heights bel
 LOWEST, HIGHEST = 220, 640
 BAR_PLACE = 0.53  # of the picture's color bar: between the picture and the bars of words
 MOST_BARS = 40  # of words and specials: more are no longer read
-AXES = {"text": "words", "image": "patches as row, column", "all": "all tokens"}
 
 
 def matrix(
@@ -54,11 +55,21 @@ def matrix(
         )
     )
     across, down = figure.layout.xaxis, figure.layout.yaxis
-    _label_axis(across, keys, cells.keys, cells.column_bin, f"looked at (keys): {AXES[parts[1]]}")
-    _label_axis(down, queries, cells.queries, cells.row_bin, f"looking (queries): {AXES[parts[0]]}")
+    answering = f"looked at (keys): {_axis(keys, parts[1])}"
+    asking = f"looking (queries): {_axis(queries, parts[0])}"
+    _label_axis(across, keys, cells.keys, cells.column_bin, answering)
+    _label_axis(down, queries, cells.queries, cells.row_bin, asking)
     figure.update_yaxes(autorange="reversed")
     height = 120 + min(max(CELL * len(cells.values), LOWEST), HIGHEST)
     return styled(figure, escape(title, quote=False), height)
+
+
+def _axis(tokens: TokenTable, part: Part) -> str:
+    """What stands along an axis."""
+    if part != "image":
+        return {"text": "words", "all": "all tokens"}[part]
+    many = image_noun(tokens).many
+    return f"{many} as row, column" if patch_places(tokens) else many
 
 
 def part_of(tokens: TokenTable, part: Part) -> Positions:
@@ -84,11 +95,19 @@ def on_picture_and_words(
     from plotly.subplots import make_subplots  # noqa: PLC0415 as above
 
     figure = make_subplots(cols=2, column_widths=[0.6, 0.4], horizontal_spacing=0.16)
-    bars, name = _bars(tokens, values)
-    figure.add_trace(bars, row=1, col=2)
+    barred = _barred(tokens, values)
+    figure.add_trace(_bars(tokens, barred, values), row=1, col=2)
+    name = _bars_name(tokens, barred)
     figure.update_xaxes(title=name, tickformat=".2~%", rangemode="tozero", row=1, col=2)
-    figure.update_yaxes(autorange="reversed", row=1, col=2)
-    patches = np.flatnonzero(has_place(tokens) & (np.array(tokens.views) == view))
+    short = short_names(tokens)
+    figure.update_yaxes(
+        autorange="reversed",
+        tickvals=_full_names(tokens, barred),
+        ticktext=[f"{i + 1} {escape(short[i], quote=False)}" for i in barred],
+        row=1,
+        col=2,
+    )
+    patches = np.flatnonzero(in_view(tokens, view))
     if picture is not None and size is not None and patches.size:
         height, width = picture.shape[:2]
         boxes = tokens.boxes[patches] * np.tile([width / size[0], height / size[1]], 2)
@@ -98,21 +117,29 @@ def on_picture_and_words(
     return styled(figure, escape(title, quote=False), 520)
 
 
-def _bars(tokens: TokenTable, values: Profile) -> "tuple[go.Bar, str]":
-    """Bars of all tokens without a place, or of the strongest of them, and what they show."""
+def _barred(tokens: TokenTable, values: Profile) -> Positions:
+    """All tokens without a place, or the strongest of them, in their order."""
+    offered = np.flatnonzero(~has_place(tokens) & ~tokens.is_padding)
+    return np.sort(offered[np.argsort(-values[offered], kind="stable")[:MOST_BARS]])
+
+
+def _bars_name(tokens: TokenTable, barred: Positions) -> str:
+    """What the bars show."""
+    count = int((~has_place(tokens) & ~tokens.is_padding).sum())
+    is_all = len(barred) == count
+    return "weight" if is_all else f"weight of the {len(barred)} strongest of {count}"
+
+
+def _bars(tokens: TokenTable, barred: Positions, values: Profile) -> "go.Bar":
     import plotly.graph_objects as go  # noqa: PLC0415 as above
 
-    offered = np.flatnonzero(~has_place(tokens) & ~tokens.is_padding)
-    shown = np.sort(offered[np.argsort(-values[offered], kind="stable")[:MOST_BARS]])
-    bars = go.Bar(
-        x=values[shown],
-        y=_full_names(tokens, shown),
+    return go.Bar(
+        x=values[barred],
+        y=_full_names(tokens, barred),
         orientation="h",
-        marker={"color": [KIND_COLORS[tokens.kinds[i]] for i in shown]},
+        marker={"color": [KIND_COLORS[tokens.kinds[i]] for i in barred]},
         hovertemplate="%{y}: %{x:.2%}<extra></extra>",
     )
-    is_all = len(shown) == len(offered)
-    return bars, "weight" if is_all else f"weight of the {len(shown)} strongest of {len(offered)}"
 
 
 def _bin_names(tokens: TokenTable, positions: Positions, width: int) -> list[str]:
@@ -138,11 +165,9 @@ def _label_axis(
 ) -> None:
     names, firsts = _bin_names(tokens, positions, width), positions[::width]
     every = -(-len(names) // MOST_TICKS) or 1
-    short = patch_places(tokens)
-    labels = [
-        "{}, {}".format(*short[i]) if i in short else escape(tokens.texts[i], quote=False)
-        for i in firsts[::every].tolist()
-    ]
+    short = short_labels(tokens)
+    # Where there is one view, row and column say it; the axis says what has them.
+    labels = [escape(short[i].removeprefix("patch "), quote=False) for i in firsts[::every]]
     axis.update(
         title={"text": title, "standoff": 12},
         automargin=True,

@@ -6,7 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
 from vl_core.arrays import Boxes, HeadMap, Pixels
 from vl_core.figures import heads
@@ -57,7 +57,7 @@ def heads_difference_scale(one: HeadMap, other: HeadMap) -> ColorScale:
     return _around_zero(other - one, LEAST * (shared.high - shared.low))
 
 
-def shares_scale(one: PatchWeights, other: PatchWeights) -> ColorScale:
+def shares_scale(one: PatchWeights, other: Float[np.ndarray, "token_of_b"]) -> ColorScale:
     """The scale of attention that A and B share: from zero to the largest share of both."""
     return from_zero(np.concatenate([one, other]))
 

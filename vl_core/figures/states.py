@@ -1,6 +1,7 @@
 """Figures of hidden states: where tokens lie after each layer, and how far the modalities part."""
 
 import html
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,16 +10,17 @@ from vl_core.arrays import Points, StateCurve
 from vl_core.figures.style import KIND_COLORS, KIND_MARKS, styled
 from vl_core.token_attention import has_place
 from vl_core.trace import TokenTable
+from vl_core.trace.nouns import PATCH, QUERY_TOKEN, Noun
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-KIND_NAMES = {
-    "text": "words",
-    "answer": "words of the answer",
-    "image": "image patches",
-    "placeless": "image tokens without a place",
-    "special": "special tokens",
+NOUNS = {
+    "text": Noun("word", "words"),
+    "answer": Noun("word of the answer", "words of the answer"),
+    "image": PATCH,
+    "placeless": Noun("image token without a place", "image tokens without a place"),
+    "special": Noun("special token", "special tokens"),
 }
 LABELLED = 80  # more words than this are named only on hovering
 CURVE_COLOR = "#3b82f6"  # neither modality's; readable on light and dark
@@ -43,6 +45,12 @@ def mark_kinds(tokens: TokenTable) -> tuple[str, ...]:
     return tuple(kinds.tolist())
 
 
+def kind_nouns(of_image: Noun = PATCH) -> dict[str, Noun]:
+    """What the marks of each kind are called, by what the tokens of the picture are."""
+    has_no_place = of_image if of_image == QUERY_TOKEN else NOUNS["placeless"]
+    return NOUNS | {"image": of_image, "placeless": has_no_place}
+
+
 def scatter(
     points: Points,
     texts: tuple[str, ...],
@@ -50,21 +58,27 @@ def scatter(
     title: str,
     *,
     shares_scale: bool = True,
+    of_image: Noun = PATCH,
 ) -> "go.Figure":
     """Tokens in two dimensions with a slider through the layers; color and mark tell the kind.
 
     points: state x token x 2. texts and kinds (as `mark_kinds` has them): one for each token.
     shares_scale: the states have one unit; otherwise each state fills the frame by itself.
+    of_image: what the tokens of the picture are called.
     """
     import plotly.graph_objects as go  # noqa: PLC0415 only who draws pays for the import
 
-    names = state_names(len(points))
+    names, nouns = state_names(len(points)), kind_nouns(of_image)
     boxes = _frames_of(points, shares_scale=shares_scale)
     frames = [
-        go.Frame(name=name, data=_places(state, kinds), layout={"xaxis.range": x, "yaxis.range": y})
+        go.Frame(
+            name=name,
+            data=_places(state, kinds, nouns),
+            layout={"xaxis.range": x, "yaxis.range": y},
+        )
         for name, state, (x, y) in zip(names, points, boxes, strict=True)
     ]
-    figure = go.Figure(data=_marks(points[0], texts, kinds), frames=frames)
+    figure = go.Figure(data=_marks(points[0], texts, kinds, nouns), frames=frames)
     bare = {"showticklabels": False, "showgrid": False, "zeroline": False, "title": None}
     figure.update_xaxes(**bare, range=boxes[0][0])
     figure.update_yaxes(**bare, range=boxes[0][1], scaleanchor="x")
@@ -77,13 +91,15 @@ def scatter(
     )
 
 
-def _places(points: np.ndarray, kinds: tuple[str, ...]) -> "list[go.Scatter]":
+def _places(
+    points: np.ndarray, kinds: tuple[str, ...], nouns: Mapping[str, Noun]
+) -> "list[go.Scatter]":
     """Where the marks of each kind lie; all else about them stays as it is."""
     import plotly.graph_objects as go  # noqa: PLC0415
 
-    chosen = [(kind, _of_kind(kinds, kind)) for kind in KIND_NAMES if kind in kinds]
+    chosen = [(kind, _of_kind(kinds, kind)) for kind in NOUNS if kind in kinds]
     return [
-        go.Scatter(name=KIND_NAMES[kind], x=points[some, 0], y=points[some, 1])
+        go.Scatter(name=nouns[kind].many, x=points[some, 0], y=points[some, 1])
         for kind, some in chosen
     ]
 
@@ -93,24 +109,24 @@ def _of_kind(kinds: tuple[str, ...], wanted: str) -> list[int]:
 
 
 def _marks(
-    points: np.ndarray, texts: tuple[str, ...], kinds: tuple[str, ...]
+    points: np.ndarray, texts: tuple[str, ...], kinds: tuple[str, ...], nouns: Mapping[str, Noun]
 ) -> "list[go.Scatter]":
     import plotly.graph_objects as go  # noqa: PLC0415
 
     marks = []
-    for kind in (kind for kind in KIND_NAMES if kind in kinds):
+    for kind in (kind for kind in NOUNS if kind in kinds):
         chosen = _of_kind(kinds, kind)
         is_named = kind not in IMAGE_KINDS and len(chosen) <= LABELLED
         marks.append(
             go.Scatter(
                 x=points[chosen, 0],
                 y=points[chosen, 1],
-                name=KIND_NAMES[kind],
+                name=nouns[kind].many,
                 # Plotly reads a few HTML tags in its texts; a question must not write any.
                 text=[html.escape(texts[i]) for i in chosen],
                 mode="markers+text" if is_named else "markers",
                 textposition="middle right",
-                hovertemplate="%{text}<extra>" + KIND_NAMES[kind] + "</extra>",
+                hovertemplate="%{text}<extra>" + nouns[kind].many + "</extra>",
                 marker={
                     "color": KIND_COLORS[kind],
                     "symbol": KIND_MARKS[kind],

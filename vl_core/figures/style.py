@@ -16,6 +16,9 @@ KIND_COLORS = {
     "placeless": "#ea580c",
     "special": "#64748b",
 }
+# How much of the image's color a view of the picture has, by the view's name; the rest is the color
+# of text. A view without a name has all of it.
+VIEW_TINTS = {"whole picture": 1.0, "tiles": 0.55}
 KIND_MARKS = {
     "text": "circle",
     "answer": "triangle-up",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 SHARE = "share of attention"
 VL_INTERPRET = "after VL-InterpreT (Aflalo et al. 2022)"
 DIRECTIONS = (("text", "image"), ("image", "text"), ("text", "text"), ("image", "image"))
+_A = {"text": "a text", "image": "an image"}
 
 
 # What `by_kinds` totals, each for every kind of key and every kind of query.
@@ -60,7 +61,7 @@ def _mass_of(queries: str, keys: str) -> BlockStatistic:
         name=f"{queries.capitalize()}-to-{keys} mass",
         unit=SHARE,
         definition=(
-            f"The share of a {queries} query's attention that falls on all {keys} keys together, "
+            f"The share of {_A[queries]} query's attention that falls on all {keys} keys together, "
             f"averaged over the {queries} queries."
         ),
         partial=by_kinds,
@@ -75,8 +76,8 @@ def _mean_weight_of(queries: str, keys: str) -> BlockStatistic:
         name=f"{queries.capitalize()}-to-{keys} mean weight",
         unit=f"{SHARE} per key",
         definition=(
-            f"The attention weight from a {queries} query to an allowed {keys} key, averaged over "
-            "all such pairs; unlike the mass it shrinks as the keys become more."
+            f"The attention weight from {_A[queries]} query to an allowed {keys} key, averaged "
+            "over all such pairs; unlike the mass it shrinks as the keys become more."
         ),
         source=VL_INTERPRET,
         partial=by_kinds,

@@ -6,14 +6,15 @@ their thresholds are round numbers of ours: see the numbers themselves before re
 
 "Beyond uniform" is how much of the way from uniform attention to nothing else a head has gone:
 (mass - uniform mass) / (1 - uniform mass). Unlike the lift it does not depend on how many tokens
-there are: words that look uniformly at 60 patches already give them most of their attention.
+there are: words that look uniformly at 60 patches already give them most of their attention, and
+so does everybody to special tokens in a prompt with a hundred marks between its tiles.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 
 from vl_core.arrays import HeadMap
 from vl_core.head_stats.modalities import (
@@ -31,6 +32,7 @@ from vl_core.head_stats.places import DIAGONAL, PREVIOUS_TOKEN, REACH
 from vl_core.head_stats.spread import ENTROPY
 from vl_core.head_stats.statistic import HeadStatistic
 from vl_core.trace import Stack
+from vl_core.uniform import uniform_shares
 
 Holds = Bool[np.ndarray, "layer head"]
 
@@ -63,8 +65,21 @@ def beyond_uniform(mass: HeadMap, lift: HeadMap) -> HeadMap:
     0 is uniform, 1 is all; negative below uniform. Missing where a head gives no mass at all or
     uniform attention could give none elsewhere.
     """
+    return _beyond(mass, np.divide(mass, lift, out=np.full(mass.shape, np.nan), where=lift > 0))
+
+
+def special_beyond_uniform(stack: Stack) -> HeadMap:
+    """As `beyond_uniform`, of the attention that words and patches give to special tokens.
+
+    The uniform mass is read off the masks.
+    """
+    content = stack.queries.is_text | stack.queries.is_image
+    uniform = uniform_shares(stack, content)[:, stack.keys.is_special].sum(axis=1)
+    return _beyond(SPECIAL_SHARE.of(stack), uniform[:, None])
+
+
+def _beyond(mass: HeadMap, uniform: Float[np.ndarray, "layer #head"]) -> HeadMap:
     missing = np.full(mass.shape, np.nan)
-    uniform = np.divide(mass, lift, out=missing.copy(), where=lift > 0)
     return np.divide(mass - uniform, 1 - uniform, out=missing, where=uniform < 1)
 
 
@@ -97,8 +112,9 @@ def _looks_near(stack: Stack) -> Holds:
 PATTERNS = (
     Pattern(
         "special tokens (sink)",
-        "words and patches give at least half of their attention to special tokens",
-        _at_least(SPECIAL_SHARE, 0.5),
+        "words and patches go at least half of the way from uniform attention to looking at "
+        "special tokens alone",
+        lambda stack: special_beyond_uniform(stack) >= 0.5,
     ),
     Pattern(
         "mostly looks at itself",

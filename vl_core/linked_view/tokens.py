@@ -7,9 +7,12 @@ import numpy as np
 
 from vl_core.arrays import Boxes, TokenMask
 from vl_core.coverage import covered_share
+from vl_core.figures.style import VIEW_TINTS
+from vl_core.short_names import cut_name, short_names
 from vl_core.structure import looking_queries
-from vl_core.token_attention import has_place, token_names
+from vl_core.token_attention import has_place
 from vl_core.trace import Stack, TokenTable
+from vl_core.trace.nouns import image_noun
 
 FOLDED = 4  # so many specials in a row, or more, become one button
 
@@ -29,14 +32,21 @@ def tables(stack: Stack, size: Size) -> bytes:
 
 
 def _table(tokens: TokenTable, takes_part: TokenMask, size: Size) -> dict[str, Any]:
-    """takes_part: patches that do not are left out, like padding; words say that they do not."""
+    """takes_part: patches that do not are left out, like padding; words say that they do not.
+
+    Long texts and labels are cut; "wholes" has the texts that were, by their positions.
+    """
     is_placed = has_place(tokens) & takes_part
     is_left_out = tokens.is_padding | (has_place(tokens) & ~takes_part)
     kinds = np.where(is_left_out, "padding", tokens.kinds)
     views = list(dict.fromkeys(np.array(tokens.views)[is_placed].tolist())) or [""]
+    noun = image_noun(tokens)
+    short = [cut_name(text) for text in tokens.texts]
     return {
-        "texts": tokens.texts,
-        "labels": token_names(tokens),
+        "texts": short,
+        "wholes": {i: text for i, text in enumerate(tokens.texts) if text != short[i]},
+        "labels": short_names(tokens),
+        "noun": {"one": noun.one, "many": noun.many},
         "kinds": kinds.tolist(),
         "boxes": [
             np.round(box, 2).tolist() if placed else None
@@ -45,6 +55,7 @@ def _table(tokens: TokenTable, takes_part: TokenMask, size: Size) -> dict[str, A
         "unknown": np.flatnonzero(tokens.is_unknown).tolist(),
         "generated": np.flatnonzero(tokens.is_generated).tolist(),
         "views": views,
+        "tints": [VIEW_TINTS.get(view, 1.0) for view in views],
         "viewOf": [views.index(view) if view in views else -1 for view in tokens.views],
         "covered": [
             _covered(tokens.boxes[is_placed & (np.array(tokens.views) == view)], size)

@@ -4,12 +4,13 @@ Both rules compare a state with itself, so that the scale under which a stream p
 matter. A state is what enters the layer of the same number.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from vl_core.arrays import TokenMask
+from vl_core.row_slices import slices
 from vl_core.trace import Stream
 
 CHUNK = 4 * 2**20  # numbers of a state at once
@@ -62,7 +63,6 @@ def _over_mean_square(values: Float[np.ndarray, "token width"]) -> Float[np.ndar
     return np.divide(size, np.sqrt(mean_square), out=size, where=mean_square > 0)
 
 
-def _chunks(stream: Stream) -> Iterator[slice]:
+def _chunks(stream: Stream) -> list[slice]:
     _, count, width = stream.packed_states.shape
-    step = max(1, CHUNK // max(1, width))
-    return (slice(start, start + step) for start in range(0, count, step))
+    return slices(count, CHUNK // max(1, width))

@@ -11,6 +11,7 @@ from jaxtyping import Float
 
 from vl_core.arrays import KeyMask, KeysByLayer
 from vl_core.errors import TraceError
+from vl_core.row_slices import slices
 from vl_core.trace import Block, Kept, KeptWeights, Mask, Stack
 from vl_core.trace.weights import HEADS_BUDGET
 
@@ -100,9 +101,9 @@ def _rows(
     stack: Stack, layer: int, head: int | None, queries: Sequence[int]
 ) -> Iterator[Float[np.ndarray, "head query key"]]:
     """The rows of these queries, as many rows and heads at a time as stay within the budget."""
-    for run in _runs(queries, max(1, HEADS_BUDGET // (4 * len(stack.keys)))):
-        step = max(1, HEADS_BUDGET // (4 * len(stack.keys) * (run.stop - run.start)))
-        whole = [slice(start, start + step) for start in range(0, stack.n_heads, step)]
+    row_bytes = 4 * len(stack.keys)
+    for run in _runs(queries, max(1, HEADS_BUDGET // row_bytes)):
+        whole = slices(stack.n_heads, HEADS_BUDGET // (row_bytes * (run.stop - run.start)))
         for heads in whole if head is None else [slice(head, head + 1)]:
             yield stack.weights[layer, heads, run]
 

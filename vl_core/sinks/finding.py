@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from vl_core.arrays import HeadMap, KeyMask, KeysByLayer
+from vl_core.arrays import HeadMap, KeyMask, KeysByLayer, QueryMask
 from vl_core.sinks import activations
 from vl_core.sinks.exclusion import Row
 from vl_core.sinks.kinds import (
@@ -27,6 +27,7 @@ from vl_core.sinks.kinds import (
 from vl_core.sinks.order import first_token
 from vl_core.sinks.receiving import Received, received
 from vl_core.trace import Stack, Stream, Trace
+from vl_core.uniform import uniform_shares
 
 
 class Sink(NamedTuple):
@@ -87,6 +88,21 @@ class Sinks:
         """
         return self.received.on(self.keys(kinds))
 
+    def uniform(
+        self, queries: QueryMask, layer: int | None = None, kinds: Sequence[SinkKind] = KINDS
+    ) -> float:
+        """The share that these sinks would take together if queries looked at all they may alike.
+
+        Of these queries, in a layer or as a mean over all of them, in each of which its own sinks
+        count; nan where none of the queries looks. What takes less is no sink of attention, by
+        whatever rule it was found.
+        """
+        layers = range(self.stack.n_layers) if layer is None else [layer]
+        shares = uniform_shares(self.stack, queries, layers)
+        of_layers = np.einsum("lk,lk->l", shares, self.keys(kinds)[list(layers)].astype(float))
+        present = of_layers[~np.isnan(of_layers)]
+        return float(present.mean()) if len(present) else float("nan")
+
     def listed(
         self, shares: Row, layer: int | None = None, kinds: Sequence[SinkKind] = KINDS
     ) -> list[Sink]:
@@ -104,7 +120,7 @@ class Sinks:
 
 
 def find(trace: Trace, stack_name: str) -> Sinks:
-    """The sinks of one of the trace's stacks."""
+    """The sinks of one of the trace's stacks; raises NameOfNoneError for the name of none."""
     stack = trace.stacks[stack_name]
     stream = trace.streams[stack.key_stream]
     no_special = "No special token is looked at in this stack."

@@ -12,12 +12,13 @@ WHOLE_QUERY = 1.0  # all that one query has to give
 class SinkKind:
     """A rule by which tokens are called sinks.
 
-    key: its name in files and links. name: of one such token. definition: the exact rule, in one
-    sentence. source: who described it, and what is not theirs.
+    key: its name in files and links. name, plural: of one such token, of several. definition: the
+    exact rule, in one sentence. source: who described it, and what is not theirs.
     """
 
     key: str
     name: str
+    plural: str
     definition: str
     source: str
 
@@ -25,13 +26,16 @@ class SinkKind:
 SPECIAL = SinkKind(
     "special",
     "special token",
-    "A token that the model's input format adds (class, separator, chat template, newline), "
-    "however much attention it gets.",
+    "special tokens",
+    "A token that the model's input format adds (class, separator, chat template, newline, marks "
+    "between tiles), however much attention it gets; whether that is more than its share is told "
+    "beside it.",
     "Clark et al. 2019, on heads that rest on separators",
 )
 FIRST = SinkKind(
     "first",
     "first token",
+    "first tokens",
     "The first token of a stream if it can look at nothing but itself while the next token can "
     "look at it, as in a decoder.",
     "Xiao et al. 2024, on attention sinks in decoders",
@@ -39,6 +43,7 @@ FIRST = SinkKind(
 VISUAL = SinkKind(
     "visual",
     "visual sink",
+    "visual sinks",
     f"A patch that enters the layer with more than {MASSIVE:g} times the root mean square of its "
     "dimensions in one of the dimensions in which a special token or the first token exceeds that "
     "before any layer.",
@@ -48,6 +53,7 @@ VISUAL = SinkKind(
 OUTLIER_PATCH = SinkKind(
     "outlier",
     "outlier patch",
+    "outlier patches",
     f"A patch of a vision tower that enters the layer with a norm of more than {OUTLIER:g} times "
     "the median patch's.",
     "Darcet et al. 2024, who picked a cutoff by hand for each model and found outliers about ten "
@@ -56,7 +62,8 @@ OUTLIER_PATCH = SinkKind(
 )
 MEASURED = SinkKind(
     "measured",
-    "most looked at",
+    "most-looked-at token",
+    "most-looked-at tokens",
     f"A token that receives, as a mean over heads and over the other tokens that may look at it, "
     f"more than {LIFT:g} times what they would give it if they looked at all their keys alike, "
     "and in all more than one token has to give.",

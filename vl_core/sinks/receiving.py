@@ -1,12 +1,12 @@
 """How much attention each key receives, in one pass over blocks of rows."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from vl_core.arrays import HeadMap, KeysByLayer
+from vl_core.row_slices import slices
 from vl_core.sinks.exclusion import without
 from vl_core.trace import Block, Stack
 
@@ -70,7 +70,7 @@ class _Layer:
         self._falls, self._looking = np.zeros((n_heads, n_keys)), np.zeros(n_heads)
         self._given, self._even = np.zeros(n_keys), np.zeros(n_keys)
         for block in blocks:
-            for rows in _slices(len(block.query_positions), _n_rows(block)):
+            for rows in slices(len(block.query_positions), _n_rows(block)):
                 self._add(block, rows)
 
     @property
@@ -102,7 +102,7 @@ class _Layer:
         even = gives / np.maximum(allowed.sum(axis=1), 1)
         allowed[own] = False
         self._even[keys] += even @ allowed
-        for heads in _slices(n_heads, max(1, BLOCK_BYTES // (4 * allowed.size))):
+        for heads in slices(n_heads, BLOCK_BYTES // (4 * allowed.size)):
             weights = block.kept.rows(heads, rows)
             looks = weights.any(axis=-1)
             self._looking[heads] += looks @ content
@@ -121,8 +121,4 @@ class _Layer:
 
 
 def _n_rows(block: Block) -> int:
-    return int(np.clip(BLOCK_BYTES // (4 * max(1, len(block.key_positions))), 1, BLOCK_ROWS))
-
-
-def _slices(count: int, step: int) -> Iterator[slice]:
-    return (slice(start, min(start + step, count)) for start in range(0, count, step))
+    return min(BLOCK_BYTES // (4 * max(1, len(block.key_positions))), BLOCK_ROWS)

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Int
 
 from vl_core.arrays import AllowedKeys, HeadMap
+from vl_core.counted import counted
 from vl_core.errors import TraceError
 from vl_core.example import Region
 from vl_core.frozen import freeze, own_mapping
@@ -76,6 +77,18 @@ class Stack:
                 f"stack {self.name}, layer {number}: query {int(wrong.argmax())} is looked "
                 f"through {int(seen[wrong.argmax()])} times, wanted once"
             )
+
+    def __repr__(self) -> str:
+        """In one line: how many layers, heads, queries and keys, and what is kept."""
+        layers, heads = counted(self.n_layers, "layer"), counted(self.n_heads, "head")
+        queries = counted(len(self.queries), "query", "queries")
+        kept = "weights of all layers kept"
+        if not self.is_kept:
+            kept = f"weights of {len(self.kept_layers)} layers kept"
+        return (
+            f"<Stack {self.name}: {layers} x {heads}, {queries} x "
+            f"{counted(len(self.keys), 'key')}, {kept}>"
+        )
 
     @property
     def is_self_attention(self) -> bool:

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float, Float16
 
 from vl_core.arrays import HiddenStates, PackedStates, StateScales
+from vl_core.counted import counted
 from vl_core.errors import TraceError
 from vl_core.frozen import freeze, own, take_over
 from vl_core.trace.tokens import TokenTable
@@ -64,6 +65,13 @@ class Stream:
         for state in hidden_states:
             states.add(state)
         return states.stream(name, tokens)
+
+    def __repr__(self) -> str:
+        """In one line: how many tokens, and the hidden states that are kept of them."""
+        count, tokens, width = self.packed_states.shape
+        states = counted(count, "hidden state") if count else "no hidden states"
+        each = f", {width:,} wide" if count else ""
+        return f"<Stream {self.name}: {counted(tokens, 'token')}, {states}{each}>"
 
     @property
     def hidden_states(self) -> HiddenStates:

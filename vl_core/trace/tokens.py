@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Int
 
 from vl_core.arrays import Boxes, Centres, Spans, TokenMask
+from vl_core.counted import counted
 from vl_core.errors import TraceError
 from vl_core.frozen import freeze, own
 
@@ -101,6 +102,12 @@ class TokenTable:
             is_words = isinstance(column, tuple)
             columns[name] = tuple(column[i] for i in positions) if is_words else column[positions]
         return TokenTable(**columns)
+
+    def __repr__(self) -> str:
+        """In one line: how many of each kind."""
+        of_kinds = {kind: self.kinds.count(kind) for kind in KINDS}
+        said = ", ".join(f"{count:,} {kind}" for kind, count in of_kinds.items() if count)
+        return f"<TokenTable: {counted(len(self), 'token')}{f' ({said})' if said else ''}>"
 
     def __len__(self) -> int:
         return len(self.texts)

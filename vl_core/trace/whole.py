@@ -1,15 +1,19 @@
 """All that one forward pass left, read-only."""
 
+import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NoReturn
 
 import numpy as np
 
 from vl_core.answers import is_same
-from vl_core.errors import TraceError
+from vl_core.counted import counted
+from vl_core.errors import NameOfNoneError, TraceError
 from vl_core.example import EDGE, Region, wrong_box
-from vl_core.frozen import freeze, own_mapping
+from vl_core.frozen import freeze
 from vl_core.trace import files
 from vl_core.trace.bias import DistanceBias
 from vl_core.trace.blocks import Kept
@@ -19,12 +23,15 @@ from vl_core.trace.provenance import Prediction, Provenance
 from vl_core.trace.stack import Stack
 from vl_core.trace.stream import Stream
 
+_REPEATED = 60  # characters of the text in a trace's own line
+
 
 @dataclass(frozen=True, eq=False)
 class Trace:
     """One forward pass: the example, streams of tokens, stacks of attention, the prediction.
 
-    Raises TraceError if the parts contradict each other.
+    Raises TraceError if the parts contradict each other. Asked for a stream or stack that there is
+    not, it raises NameOfNoneError, which says which there are.
     """
 
     example: TracedExample
@@ -34,7 +41,11 @@ class Trace:
     provenance: Provenance
 
     def __post_init__(self) -> None:
-        freeze(self, streams=own_mapping(self.streams), stacks=own_mapping(self.stacks))
+        freeze(
+            self,
+            streams=MappingProxyType(_ByName("stream", self.streams)),
+            stacks=MappingProxyType(_ByName("stack", self.stacks)),
+        )
         for region in self.example.regions:
             self._check_region(region)
         for name, stream in self.streams.items():
@@ -97,6 +108,21 @@ class Trace:
                 f"stream {name}: a token for the characters {start} to {end} of a text of {length}"
             )
 
+    def __repr__(self) -> str:
+        """In one line: the model, the text, and what streams and stacks there are, with sizes."""
+        text = repr(textwrap.shorten(self.example.text, _REPEATED, placeholder=" ..."))
+        streams = ", ".join(
+            f"{name} ({counted(len(one.tokens), 'token')})" for name, one in self.streams.items()
+        )
+        stacks = ", ".join(
+            f"{name} ({counted(one.n_layers, 'layer')} x {counted(one.n_heads, 'head')})"
+            for name, one in self.stacks.items()
+        )
+        return (
+            f"<Trace of {self.provenance.model_id} on {text}; streams: {streams or 'none'}; "
+            f"stacks: {stacks or 'none'}>"
+        )
+
     @property
     def was_right(self) -> bool | None:
         """Whether the model's answer is the right one, word for word; None where that is not plain.
@@ -127,6 +153,20 @@ class Trace:
     def load(cls, path: str | Path) -> "Trace":
         """Read a trace; raises TraceError for what is none, is damaged or is of another version."""
         return files.load(Path(path))
+
+
+class _ByName(dict[str, Any]):
+    """The streams or stacks of a trace, by name."""
+
+    def __init__(self, what: str, parts: Mapping[str, Any]) -> None:
+        super().__init__(parts)
+        self._what = what
+
+    def __missing__(self, name: str) -> NoReturn:
+        there_are = ", ".join(self) or "none"
+        raise NameOfNoneError(
+            f"The trace has no {self._what} {name!r}. Its {self._what}s are: {there_are}."
+        )
 
 
 def _arrays(kept: Kept | Mask | DistanceBias) -> Iterator[np.ndarray]:

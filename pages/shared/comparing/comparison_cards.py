@@ -1,5 +1,6 @@
 """What A and B are: picture, text, what the model said, and the ways to change either."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import groupby, pairwise
 
@@ -22,8 +23,11 @@ MARK = ":blue-background["
 STANDING = ("pinned", "on show")
 
 
-def draw(pair: Pair, tokens: tuple[int, ...]) -> None:
-    """Both side by side, and what changes them; tokens: where the chosen words stand in A."""
+def draw(pair: Pair, pins: Mapping[str, tuple[int, ...]]) -> None:
+    """Both side by side, and what changes them.
+
+    pins: where the chosen words stand in A, by the selection's field.
+    """
     grid = st.grid(2, min_column_width=300, gap="small", border=True, key="comparison_cards")
     texts = _marked_texts(pair)
     for side in (0, 1):
@@ -37,7 +41,7 @@ def draw(pair: Pair, tokens: tuple[int, ...]) -> None:
             icon=":material/swap_horiz:",
             key="swap",
             on_click=pinned.swap,
-            args=(tokens,),
+            args=(pins,),
             disabled=pair.requests[0] == pair.requests[1],
         )
         st.button(

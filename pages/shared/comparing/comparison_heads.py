@@ -15,6 +15,7 @@ from pages.shared.stack_names import all_called
 from vl_core import comparison, head_stats
 from vl_core.arrays import HeadMap
 from vl_core.comparison_tables import heads_as_csv
+from vl_core.counted import counted
 from vl_core.figures import comparison as figures
 from vl_core.head_stats import HeadStatistic, views
 from vl_core.head_stats.meaning import telling_statistic, why_missing
@@ -134,7 +135,8 @@ def _list(stack: Stack, chosen: Selection, values: tuple[HeadMap, HeadMap], numb
     key = f"compare_list_{numbers}"
     differences = values[1] - values[0]
     order = _by_size(differences)[:LISTED]
-    st.markdown(f"**The {len(order)} heads that differ most**, in either direction")
+    several = "head that differs" if len(order) == 1 else f"{len(order)} heads that differ"
+    st.markdown(f"**The {several} most**, in either direction")
     places = [divmod(int(place), stack.n_heads) for place in order]
 
     def keep() -> None:
@@ -183,7 +185,7 @@ def _facts(
     """The selected head in numbers, and how far heads differ at all."""
     layer, head = chosen.layer, chosen.head
     who = f"layer {stack.layers[layer] + 1}, "
-    who += f"mean of its {stack.n_heads} heads" if head is None else f"head {head + 1}"
+    who += f"mean of its {counted(stack.n_heads, 'head')}" if head is None else f"head {head + 1}"
     mine, its = (
         float(views.layer_means(cells)[layer] if head is None else cells[layer, head])
         for cells in values

@@ -11,10 +11,11 @@ from pages.shared import session
 from pages.shared.comparing import pinned
 from pages.shared.layout import said_about
 from pages.shared.requests import Request
-from vl_core.comparison import check_comparable
+from pages.shared.selection import Selection
+from vl_core.comparison import asked_and_answering, check_comparable
 from vl_core.errors import ComparisonError
 from vl_core.matched_tokens import Pairs, matched_tokens
-from vl_core.trace import Stack, Trace
+from vl_core.trace import Stack, TokenTable, Trace
 
 T = TypeVar("T")
 LETTERS = ("A", "B")
@@ -46,28 +47,44 @@ class Pair:
         """What was computed of both, once."""
         return session.compared(self.requests[0], pinned.upload(), key, compute)
 
-    def words(self, stack: str) -> Pairs:
-        """Positions in A and in B of the words that look in this stack and that both have."""
+    def words(self, chosen: Selection) -> Pairs:
+        """Positions in A and in B of the words that look in this stack and that both have.
+
+        Or that are looked at, if that is what is asked.
+        """
 
         def found() -> Pairs:
-            one, other = (each.queries for each in self.stacks(stack))
+            one, other = self._asked(chosen)
             pairs = matched_tokens(one, other)
             return pairs[other.is_text[pairs[:, 1]]]
 
-        return self.remembered(("words", stack), found)
+        return self.remembered(("words", chosen.stack, chosen.direction), found)
 
-    def chosen_words(self, stack: str, tokens: tuple[int, ...]) -> Pairs:
-        """Those of them that are among these tokens of B.
+    def chosen_words(self, chosen: Selection) -> Pairs:
+        """Those of them that are pinned in B.
 
-        All of them if no token is chosen; where only such are chosen that A has not, the last word
+        All of them if no token is pinned; where only such are pinned that A has not, the last word
         that means something by itself.
         """
-        words = self.words(stack)
-        chosen = words[np.isin(words[:, 1], tokens)] if tokens else words
-        if len(chosen):
-            return chosen
-        texts = [self.traces[1].stacks[stack].queries.texts[word] for word in words[:, 1]]
+        words = self.words(chosen)
+        pinned = getattr(chosen, self.pins(chosen))
+        some = words[np.isin(words[:, 1], pinned)] if pinned else words
+        if len(some):
+            return some
+        texts = [self._asked(chosen)[1].texts[word] for word in words[:, 1]]
         return words[_last_telling(texts)] if texts else words
+
+    def pins(self, chosen: Selection) -> str:
+        """Which field of a selection pins such words: those of another stream are its keys."""
+        is_query = chosen.direction == "looks_at" or self.stacks(chosen.stack)[1].is_self_attention
+        return "tokens" if is_query else "keys"
+
+    def _asked(self, chosen: Selection) -> tuple[TokenTable, TokenTable]:
+        """The tokens in A and in B among which words are chosen."""
+        one, other = (
+            asked_and_answering(stack, chosen.direction)[0] for stack in self.stacks(chosen.stack)
+        )
+        return one, other
 
     def why_not_by_heads(self, stack: str) -> str:
         """Why no head of the one is a head of the other; nothing if each is."""

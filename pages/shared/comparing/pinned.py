@@ -1,5 +1,7 @@
 """The example that a visitor has pinned, to compare with it what is on show: A, and that is B."""
 
+from collections.abc import Mapping
+
 import streamlit as st
 
 from pages.shared import selection, session
@@ -55,10 +57,10 @@ def show(wanted: Request) -> None:
     st.session_state["fill_in"] = wanted
 
 
-def swap(tokens: tuple[int, ...]) -> None:
+def swap(pins: Mapping[str, tuple[int, ...]]) -> None:
     """Pin what is on show and put on show what was pinned; all stays selected.
 
-    tokens: where the words that are chosen stand in what was pinned.
+    pins: where the words that are chosen stand in what was pinned, by the selection's field.
     """
     one, files = current(), upload()
     if one is None:
@@ -66,4 +68,4 @@ def swap(tokens: tuple[int, ...]) -> None:
     pin_what_is_on_show()
     session.ask(one, files)
     st.session_state["fill_in"] = one
-    selection.update(tokens=tokens)
+    selection.update(**pins)

@@ -15,7 +15,6 @@ from pages.shared.data_sets.sets import Place
 
 OUTCOMES = ("any", "right", "wrong", "unknown")
 PAGE = "pages/data_sets.py"
-LISTED = 20  # items on a page of the list
 LONGEST = 200  # characters that are searched for
 
 
@@ -32,13 +31,13 @@ class Filter:
 class Browsed:
     """The set's name, the item and what is asked of it, from 0; how items are chosen.
 
-    page: of the list, from 0.
+    page: of the list, from 0; None for the one on which the item stands.
     """
 
     name: str
     item: int = 0
     asked: int = 0
-    page: int = 0
+    page: int | None = None
     wanted: Filter = Filter()
 
 
@@ -55,15 +54,17 @@ def current() -> Browsed:
 
 
 def change(**changes: Any) -> None:  # noqa: ANN401 the fields of Browsed
-    """Look at something else of the set; another filter starts on its first page."""
+    """Look at something else of the set; the list turns to it, or to the start if filtered anew."""
     if "wanted" in changes:
         changes = {"page": 0} | changes
+    elif "item" in changes:
+        changes = {"page": None} | changes
     st.session_state["browsed"] = replace(current(), **changes)
 
 
 def clear() -> None:
     """List all items again, on the page of the one that is looked at."""
-    change(wanted=Filter(), page=current().item // LISTED)
+    change(wanted=Filter(), page=None)
 
 
 def choose(name: str) -> None:
@@ -79,8 +80,7 @@ def _follow(name: str, place: Place) -> None:
     browsed = st.session_state.get("browsed")
     if browsed is None or browsed.name != name:
         browsed = Browsed(name)
-    page = place.item // LISTED if browsed.wanted == Filter() else browsed.page
-    st.session_state["browsed"] = replace(browsed, item=place.item, asked=place.asked, page=page)
+    st.session_state["browsed"] = replace(browsed, item=place.item, asked=place.asked, page=None)
 
 
 def parameters() -> dict[str, str]:
@@ -93,7 +93,7 @@ def parameters() -> dict[str, str]:
         return found
     wanted = browsed.wanted
     told = {"find": wanted.text, "category": wanted.category, "outcome": wanted.outcome}
-    told["list"] = str(browsed.page + 1)
+    told["list"] = "" if browsed.page is None else str(browsed.page + 1)
     return found | {part: value for part, value in told.items() if value not in ("", "any")}
 
 
@@ -111,7 +111,7 @@ def follow(address: Mapping[str, str], *, is_back: bool) -> None:
         name, item, asked = address["set"], _from_0(address, "item"), _from_0(address, "asked")
     else:
         return
-    page = item // LISTED if wanted == Filter() else _from_0(address, "list")
+    page = _from_0(address, "list") if "list" in address else None
     st.session_state["browsed"] = Browsed(name, item, asked, page, wanted)
 
 

@@ -9,7 +9,7 @@ from pages.shared import model_picker, permalink, session
 from pages.shared.data_sets import browsing, set_list, set_outcomes, set_show, set_steps, sets
 from pages.shared.data_sets.browsing import Browsed, Filter
 from pages.shared.data_sets.sets import Place
-from pages.shared.layout import escaped
+from pages.shared.layout import cut, escaped
 from pages.shared.requests import Request
 from vl_core.datasets import Item
 from vl_core.errors import VLError
@@ -53,9 +53,7 @@ def _said(shown: Request, item: Item) -> str:
     options = item.asked[shown.place.asked].options
     if shown.question or len(options) < 2:
         return what
-    title = options[shown.place.option].title
-    cut = title if len(title) <= LONGEST else title[: LONGEST - 1].rstrip() + "…"
-    return f"{what}: *{escaped(cut)}*"
+    return f"{what}: *{escaped(cut(options[shown.place.option].title, LONGEST))}*"
 
 
 def _options(shown: Request, item: Item) -> None:

@@ -12,6 +12,7 @@ from pages.shared.data_sets.set_scores import ANSWERS
 from pages.shared.layout import escaped, percent
 from pages.shared.progress import progress
 from pages.shared.said import score
+from vl_core.counted import counted
 from vl_core.datasets.scored import Figure, Scored, n_left_out
 
 SUGGESTED = 100  # items
@@ -133,7 +134,7 @@ def _scoring(model: str, name: str) -> None:
     if job is not None and job.problem:
         (st.info if job.was_stopped else st.error)(escaped(job.problem))
     elif job is not None and job.result:
-        items = "1 item" if job.result == 1 else f"{job.result:,} items"
+        items = counted(job.result, "item")
         st.caption(f"Of {items} nothing could be read, by this server or by the model.")
     count = len(sets.opened(name))
     most = min(count, set_scores.AT_MOST)

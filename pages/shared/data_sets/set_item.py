@@ -107,15 +107,33 @@ def _picture(picture: Drawn) -> None:
     boxes = f" with boxes around {', '.join(picture.names)}" if picture.names else ""
     with st.container(key="set_picture"):
         st.image(picture.svg, alt=f"The picture{boxes}", width=picture.width)
+        if picture.left_out:
+            st.caption(":material/warning: " + escaped(" ".join(picture.left_out)))
 
 
 def _only(name: str, place: Place, item: Item, problem: str) -> None:
-    """An item without candidates: what a model says to it, and the way inside."""
-    if not problem:
-        set_verdict.draw(name, place.item, item)
+    """An item without candidates: what a model says to it, and the way inside.
+
+    problem: why it cannot be read, if so; then there is no way inside.
+    """
+    if problem:
+        return
+    set_verdict.draw(name, place.item, item)
+    if sets.holds_traces(name) and not _can_be_shown(name, place):
+        return
     with st.container(horizontal=True, vertical_alignment="center"):
-        set_options.look_inside(name, place, problem)
-        pin_bar.of_option(name, place, problem)
+        set_options.look_inside(name, place, "")
+        pin_bar.of_option(name, place, "")
+
+
+def _can_be_shown(name: str, place: Place) -> bool:
+    """Whether the tensors that the set holds of an item make a trace; says why if they do not."""
+    try:
+        session.trace_of(set_show.request(name, place))
+    except VLError as error:
+        st.error(escaped(str(error)), icon=":material/error:")
+        return False
+    return True
 
 
 def _facts(item: Item) -> None:

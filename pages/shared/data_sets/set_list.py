@@ -8,20 +8,22 @@ import streamlit as st
 
 from pages.shared import model_picker
 from pages.shared.data_sets import browsing, set_outcomes, set_scores, set_search, sets
-from pages.shared.data_sets.browsing import LISTED, Browsed, Filter
+from pages.shared.data_sets.browsing import Browsed, Filter
 from pages.shared.data_sets.set_search import Search
-from pages.shared.layout import escaped
+from pages.shared.layout import cut, escaped
 from pages.shared.progress import POLL
+from vl_core.counted import counted
 from vl_core.errors import VLError
 
-LONGEST, LONGEST_CATEGORY = 110, 24  # characters in the list
+# Items on a page: so few that all of them are in sight, also the chosen one, and in a narrow window
+# the item below them. Nothing could scroll to the chosen one of a longer list.
+LISTED = 8
+LONGEST, LONGEST_CATEGORY = 64, 24  # characters in the list
 MARKS = {
     True: ":green[:material/check:] ",
     False: ":red[:material/close:] ",
     None: ":gray[:material/remove:] ",
 }
-BOX = 240  # pixels of the list, so that the item below it is in sight in a narrow window
-FEW = 8  # items that need no such box
 PAGER = 252  # pixels, of five pages and the arrows
 
 
@@ -69,7 +71,7 @@ def draw(browsed: Browsed) -> None:
     """How many items were found, a page of them, and the pager."""
     search, numbers = set_search.search(browsed), found(browsed)
     n_pages = max(1, -(-len(numbers) // LISTED))
-    page = min(browsed.page, n_pages - 1)
+    page = min(_page(browsed, numbers), n_pages - 1)
     shown = list(numbers[page * LISTED : (page + 1) * LISTED])
     st.caption(_counted(browsed, numbers, search))
     if search is not None and not search.job.is_done:
@@ -95,6 +97,11 @@ def draw(browsed: Browsed) -> None:
                 args=(key,),
             )
             _jump(browsed)
+
+
+def _page(browsed: Browsed, numbers: Sequence[int]) -> int:
+    """The page of the list that is turned to, by default that of the item."""
+    return around(numbers, browsed.item)[0] // LISTED if browsed.page is None else browsed.page
 
 
 def found(browsed: Browsed) -> Sequence[int]:
@@ -142,8 +149,8 @@ def _watch(search: Search, n_found: int, *, is_full: bool) -> None:
 def _counted(browsed: Browsed, numbers: Sequence[int], search: Search | None) -> str:
     count = len(sets.opened(browsed.name))
     if browsed.wanted == Filter():
-        return f"{count:,} items" if count != 1 else "1 item"
-    said = f"{len(numbers):,} of {count:,} items"
+        return counted(count, "item")
+    said = f"{len(numbers):,} of {counted(count, 'item')}"
     if search is not None and search.n_unreadable:
         said += f"; {search.n_unreadable:,} could not be read"
     return said
@@ -157,8 +164,7 @@ def _choice(browsed: Browsed, numbers: list[int]) -> None:
     marks = {n: MARKS[one] if has_marks else "" for n, one in is_known.items()}
     labels = {number: marks[number] + _label(browsed.name, number) for number in numbers}
     st.session_state["set_item"] = browsed.item if browsed.item in labels else None
-    height = "content" if len(numbers) <= FEW else BOX
-    with st.container(border=True, height=height, key="set_items"):
+    with st.container(border=True, key="set_items"):
         st.radio(
             "Items",
             numbers,
@@ -187,13 +193,9 @@ def _label(name: str, number: int) -> str:
         item = sets.item(name, number)
     except VLError:
         return f"**{number + 1:,}** :gray[cannot be read]"
-    text, category = _cut(item.text, LONGEST), _cut(item.category, LONGEST_CATEGORY)
+    text, category = cut(item.text, LONGEST), cut(item.category, LONGEST_CATEGORY)
     badge = f" :gray-badge[{escaped(category)}]" if category else ""
     return f"**{number + 1:,}** {escaped(text)}{badge}"
-
-
-def _cut(text: str, most: int) -> str:
-    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
 
 
 def _jump(browsed: Browsed) -> None:
@@ -204,12 +206,6 @@ def _jump(browsed: Browsed) -> None:
         1,
         len(sets.opened(browsed.name)),
         key="set_number",
-        on_change=lambda: go_to(st.session_state["set_number"] - 1),
+        on_change=lambda: browsing.change(item=st.session_state["set_number"] - 1),
         width=200,
     )
-
-
-def go_to(number: int) -> None:
-    """Look at an item, and turn to its page of the list where all are listed."""
-    is_whole = browsing.current().wanted == Filter()
-    browsing.change(item=number, **({"page": number // LISTED} if is_whole else {}))

@@ -11,7 +11,7 @@ from pages.shared.data_sets import set_asking, set_picture, set_scores, set_show
 from pages.shared.data_sets.browsing import Browsed
 from pages.shared.data_sets.set_scores import Judged
 from pages.shared.data_sets.sets import SOURCES, Place
-from pages.shared.layout import escaped, percent
+from pages.shared.layout import cut, escaped, percent
 from vl_core.datasets import Asked
 from vl_core.errors import VLError
 
@@ -122,8 +122,7 @@ def _source(name: str, place: Place, title: str) -> str:
         st.caption(f":material/error: {escaped(problem)}")
     if picture is not None:
         st.image(picture, alt=title, width="stretch")
-    text = title if len(title) <= LONGEST else title[: LONGEST - 1].rstrip() + "…"
-    st.markdown(f"**{place.option + 1}** {escaped(text)}")
+    st.markdown(f"**{place.option + 1}** {escaped(cut(title, LONGEST))}")
     return problem
 
 

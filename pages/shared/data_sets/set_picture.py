@@ -3,7 +3,7 @@
 import base64
 import html
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from unicodedata import east_asian_width
 
@@ -36,13 +36,15 @@ COLORS = (
 class Drawn:
     """A picture with its boxes as SVG, how wide it is shown in pixels, what its boxes are called.
 
-    is_broad: whether it is so broad that nothing has room beside it.
+    is_broad: whether it is so broad that nothing has room beside it. left_out: a sentence on each
+    box that is no place in the picture.
     """
 
     svg: str
     width: int
     names: tuple[str, ...]
     is_broad: bool
+    left_out: tuple[str, ...]
 
 
 def card(name: str, place: Place) -> str | None:
@@ -64,34 +66,38 @@ def whole(name: str, place: Place) -> Drawn | None:
     Raises VLError where it cannot be read.
     """
 
-    def made() -> Drawn | None:
-        example = sets.option(name, place).example()
-        if example.image is None:
-            return None
-        is_broad = example.image.width > BROADEST * example.image.height
-        room = (WIDEST, LOWER) if is_broad else (BESIDE, HIGHEST)
-        return _drawn(example.image, example.regions, room)
+    def room(picture: Image.Image) -> tuple[int, int]:
+        is_broad = picture.width > BROADEST * picture.height
+        return (WIDEST, LOWER) if is_broad else (BESIDE, HIGHEST)
 
-    return session.preview(("whole", name, place), made)
+    return session.preview(("whole", name, place), lambda: _drawn(name, place, room))
 
 
 def preview(name: str, place: Place) -> Drawn | None:
     """The same for the sidebar."""
-
-    def made() -> Drawn | None:
-        example = sets.option(name, place).example()
-        return None if example.image is None else _drawn(example.image, example.regions, SIDEBAR)
-
-    return session.preview(("sidebar", name, place), made)
+    return session.preview(("sidebar", name, place), lambda: _drawn(name, place, lambda _: SIDEBAR))
 
 
-def _drawn(picture: Image.Image, regions: Sequence[Region], room: tuple[int, int]) -> Drawn:
-    """The picture as large as it fits into a room of this width and height."""
+def _drawn(name: str, place: Place, room: Callable[[Image.Image], tuple[int, int]]) -> Drawn | None:
+    """An option's picture with its boxes, as large as it fits into the room that there is for it.
+
+    room: width and height.
+    """
+    option = sets.option(name, place)
+    example = option.example()
+    picture = example.image
+    if picture is None:
+        return None
+    most_wide, most_high = room(picture)
     aspect = picture.width / picture.height
-    width = max(1, min(room[0], round(room[1] * aspect)))
-    names = tuple(dict.fromkeys(region.label for region in regions))
-    svg = boxed(picture, picture.size, regions, width)
-    return Drawn(svg, width, names, is_broad=aspect > BROADEST)
+    width = max(1, min(most_wide, round(most_high * aspect)))
+    return Drawn(
+        boxed(picture, picture.size, example.regions, width),
+        width,
+        tuple(dict.fromkeys(region.label for region in example.regions)),
+        is_broad=aspect > BROADEST,
+        left_out=tuple(option.left_out(example)),
+    )
 
 
 def boxed(

@@ -19,6 +19,7 @@ from pages.shared.data_sets.set_answers import Answered
 from pages.shared.layout import escaped
 from pages.shared.memo import Memo
 from vl_core.checkpoints import EMBEDDED_NAME
+from vl_core.counted import counted
 from vl_core.datasets import reading
 from vl_core.datasets.items import PLAIN
 from vl_core.datasets.scored import Figure, Scored
@@ -153,7 +154,7 @@ def _score_all(model: str, name: str, count: int, report: Report) -> int:
     n_unreadable = 0
     wanted = range(min(count, AT_MOST, len(sets.opened(name))))
     for number in wanted:
-        report(number / len(wanted), f"Scored {number:,} of {len(wanted):,} items")
+        report(number / len(wanted), f"Scored {number:,} of {counted(len(wanted), 'item')}")
         try:
             n_unreadable += not _judge(model, name, number)
         except (DatasetError, ImageError, TextError):

@@ -9,6 +9,7 @@ import streamlit as st
 from pages.shared.background import Job, Report
 from pages.shared.data_sets import sets
 from pages.shared.data_sets.browsing import Browsed
+from vl_core.counted import counted
 from vl_core.datasets import Dataset, Item
 from vl_core.errors import VLError
 
@@ -44,7 +45,7 @@ class Search:
         count, fits = len(self._data), _fitting(self.key)
         for number in range(self._next, count):
             if number % TOLD_EVERY == 0:
-                report(number / count, f"Searched {number:,} of {count:,} items")
+                report(number / count, f"Searched {number:,} of {counted(count, 'item')}")
                 if time.monotonic() - self._looked_at > PATIENCE:
                     self.job.stop(STOPPED)
                 time.sleep(BREATH)

@@ -15,6 +15,7 @@ from pages.shared import settings
 from pages.shared.data_sets import scene_sets
 from pages.shared.memo import Memo
 from vl_core import datasets
+from vl_core.counted import counted
 from vl_core.datasets import Asked, Dataset, HoldsTraces, Item, Option, vcr
 from vl_core.datasets.items import PLAIN
 from vl_core.datasets.opening import SCENES
@@ -79,8 +80,8 @@ def item(name: str, number: int) -> Item:
     data = opened(name)
     if not 0 <= number < len(data):
         raise DatasetError(
-            f"“{name}” has {len(data):,} items, and number {number + 1:,} was asked for. Choose "
-            "one on the page Data sets."
+            f"“{name}” has {counted(len(data), 'item')}, and number {number + 1:,} was asked for. "
+            "Choose one on the page Data sets."
         )
     try:
         return data[number]
@@ -106,8 +107,9 @@ def option(name: str, place: Place) -> Option:
     found = asked(name, place).options
     if not 0 <= place.option < len(found):
         raise DatasetError(
-            f"Item {place.item + 1:,} of “{name}” has {len(found)} candidates or sources there, "
-            f"and number {place.option + 1:,} was wanted. Choose one on the page Data sets."
+            f"Item {place.item + 1:,} of “{name}” has "
+            f"{counted(len(found), 'candidate or source', 'candidates or sources')} there, and "
+            f"number {place.option + 1:,} was wanted. Choose one on the page Data sets."
         )
     return found[place.option]
 
@@ -151,7 +153,8 @@ def _open(name: str, report: Report) -> Dataset:
         return _of_owner(name, path)
     count = scene_sets.COUNT
     place = scene_sets.written(
-        name, lambda done: report(done / count, f"Drawing scenes, {done} of {count} items")
+        name,
+        lambda done: report(done / count, f"Drawing scenes, {done} of {counted(count, 'item')}"),
     )
     return datasets.open(place)
 

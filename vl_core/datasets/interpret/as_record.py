@@ -9,6 +9,7 @@ from PIL import Image
 
 from vl_core import projection
 from vl_core.arrays import HeadMap, Points
+from vl_core.counted import counted
 from vl_core.datasets.interpret.as_trace import OWN, WAS_RIGHT
 from vl_core.datasets.interpret.grid import Box, Cells, cells
 from vl_core.errors import BudgetError, DatasetError
@@ -46,9 +47,9 @@ class Given:
         n_states = len(stream.scales)
         if n_states != stack.n_layers + 1:
             raise DatasetError(
-                f"Of the stream {stream.name} {n_states} hidden states were kept, for "
-                f"{stack.n_layers} layers; the format of VL-InterpreT needs one more than layers. "
-                "Analyse the example with a larger budget."
+                f"The stream {stream.name} has {counted(n_states, 'hidden state')} for "
+                f"{counted(stack.n_layers, 'layer')}; the format of VL-InterpreT needs one more "
+                "than layers. Analyse the example with a larger budget."
             )
         tokens = stream.tokens
         text = np.flatnonzero(~tokens.is_padding & ~tokens.is_image)

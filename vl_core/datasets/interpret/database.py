@@ -7,6 +7,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from vl_core.counted import counted
 from vl_core.datasets.interpret.as_trace import example_of, text_of, trace_of
 from vl_core.datasets.interpret.envelope import MOST_BYTES, bytes_in, number_in
 from vl_core.datasets.interpret.lmdb_pages import MAGIC, MAGIC_PLACE, Place, content, places
@@ -161,8 +162,9 @@ def _miscounted(announced: int, there: int) -> list[str]:
 
 def _facts(record: Record) -> dict[str, str]:
     columns, rows = record.grid
-    grid = f", {rows} rows x {columns} columns" if rows else ""
-    facts = {"tokens": f"{record.n_text} of text, {record.n_patches} patches{grid}"}
+    grid = f", {counted(rows, 'row')} x {counted(columns, 'column')}" if rows else ""
+    patches = counted(record.n_patches, "patch", "patches")
+    facts = {"tokens": f"{record.n_text} of text, {patches}{grid}"}
     if record.statistics:
         facts["statistics of its own"] = ", ".join(record.statistics)
     return facts | record.notes

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from vl_core.counted import counted
 from vl_core.datasets.interpret.as_record import Given
 from vl_core.datasets.interpret.database import COUNT, HEADS, LAYERS
 from vl_core.datasets.interpret.maps import Maps
@@ -62,6 +63,7 @@ def _write(traces: Iterable[Trace], folder: Path, stack: str | None) -> None:
 def _check_shape(came: tuple[int, int], wanted: tuple[int, int]) -> None:
     if came != wanted:
         raise DatasetError(
-            f"it has {came[0]} layers of {came[1]} heads, the first one {wanted[0]} of "
+            f"it has {counted(came[0], 'layer')} of {counted(came[1], 'head')}, the first one "
+            f"{wanted[0]} of "
             f"{wanted[1]}. One database holds traces of one model."
         )

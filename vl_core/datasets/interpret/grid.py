@@ -3,6 +3,7 @@
 import numpy as np
 from jaxtyping import Float, Int
 
+from vl_core.counted import counted
 from vl_core.errors import DatasetError
 
 TOLERANCE = 0.02  # of a patch, for what rounding moves an edge
@@ -19,9 +20,10 @@ def cells(boxes: PatchBoxes) -> tuple[Cells, Box]:
     """
     if np.isnan(boxes).any():
         raise DatasetError(
-            f"{int(np.isnan(boxes).any(axis=1).sum())} of {len(boxes)} patches have no place in "
-            "the picture, and the format of VL-InterpreT needs one for each. Such a model's traces "
-            "can be saved as files only."
+            f"{int(np.isnan(boxes).any(axis=1).sum())} of "
+            f"{counted(len(boxes), 'patch', 'patches')} without a place in the picture, and the "
+            "format of VL-InterpreT needs one for each. Such a model's traces can be saved as "
+            "files only."
         )
     starts, ends = boxes[:, :2], boxes[:, 2:]
     origin, size = starts.min(axis=0), np.median(ends - starts, axis=0)

@@ -22,6 +22,7 @@ from jaxtyping import Float, Int
 from PIL import Image
 
 from vl_core.arrays import Attention, Boxes, HeadMap, HiddenStates
+from vl_core.counted import counted
 from vl_core.datasets.interpret.described import Array, shown
 from vl_core.datasets.interpret.envelope import MOST_BYTES
 from vl_core.datasets.interpret.values import (
@@ -71,7 +72,7 @@ class Record:
         found, count = self._field("txt_len"), len(self.strings)
         if type(found) is not int or not 0 <= found <= count:
             raise DatasetError(
-                f"txt_len is {shown(found)} for {count} tokens; 0 to {count} wanted."
+                f"txt_len is {shown(found)} for {counted(count, 'token')}; 0 to {count} wanted."
             )
         return found
 
@@ -91,8 +92,9 @@ class Record:
         pairs = [cell(one) for one in found] if isinstance(found, list) else []
         if len(pairs) != self.n_patches:
             raise DatasetError(
-                f"img_coords has {len(pairs)} places for {self.n_patches} patches; one pair of "
-                "whole numbers for each is wanted."
+                f"img_coords has {counted(len(pairs), 'place')} for "
+                f"{counted(self.n_patches, 'patch', 'patches')}; one pair of whole numbers for "
+                "each is wanted."
             )
         return np.array(pairs, int)
 
@@ -246,8 +248,9 @@ class Record:
             raise DatasetError("hidden_states is no array of state x token x width.")
         if len(arrays) != self.shape[0] + 1:
             raise DatasetError(
-                f"hidden_states has {len(arrays)} states for {self.shape[0]} layers; one before "
-                "the first layer and one after each is wanted."
+                f"hidden_states has {counted(len(arrays), 'state')} for "
+                f"{counted(self.shape[0], 'layer')}; one before the first layer and one after each "
+                "is wanted."
             )
         return arrays
 

@@ -7,6 +7,7 @@ import random
 from dataclasses import dataclass
 from itertools import islice
 
+from vl_core.counted import counted
 from vl_core.datasets.scenes.choices import CHOICE_KINDS, Choices, choices
 from vl_core.datasets.scenes.layout import Scene, scene
 from vl_core.datasets.scenes.questions import QUESTION_TYPES, question
@@ -99,6 +100,6 @@ def sourced_items(seeds: range, count: int, n_sources: int = 8) -> list[SourcedI
 
 def _too_few(seeds: range, found: int, wanted: int) -> VLError:
     return VLError(
-        f"{len(seeds)} seeds give {found} questions, and {wanted} were asked for. "
-        "Ask for fewer or start from an earlier seed."
+        f"{counted(found, 'question')} came of {counted(len(seeds), 'seed')}, and {wanted} were "
+        "asked for. Ask for fewer or start from an earlier seed."
     )

@@ -1,15 +1,18 @@
 """How often a model chooses rightly on VCR: Q->A, QA->R and both together.
 
-Scores are item x candidate, larger for what fits better. The largest is chosen, of equal ones the
-first. Labels are numbers of the right candidates, from 0. By chance a quarter of the answers is
-right, a quarter of the rationales, and a sixteenth of both.
+Scores are item x candidate, larger for what fits better. The largest is chosen, of equal ones each
+by its share (see `credit`); ties in answers and in rationales are broken independently. Labels are
+numbers of the right candidates, from 0. By chance a quarter of the answers is right, a quarter of
+the rationales, and a sixteenth of both.
 """
 
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Float64, Int
 
+from vl_core.counted import counted
+from vl_core.datasets.credit import credit
 from vl_core.errors import DatasetError, EmptySelectionError
 
 Scores = Float[np.ndarray, "item candidate"]
@@ -38,19 +41,20 @@ def accuracy(
     """
     if not len(answer_labels):
         raise EmptySelectionError("accuracy on VCR: no item came, need one")
-    answer_hits = _hits(answers, answer_labels)
-    rationale_hits = _hits(rationales, rationale_labels)
+    answer_credit = _credit(answers, answer_labels)
+    rationale_credit = _credit(rationales, rationale_labels)
     return Accuracy(
-        float(answer_hits.mean()),
-        float(rationale_hits.mean()),
-        float((answer_hits & rationale_hits).mean()),
+        float(answer_credit.mean()),
+        float(rationale_credit.mean()),
+        float((answer_credit * rationale_credit).mean()),
     )
 
 
-def _hits(scores: Scores, labels: Labels) -> Bool[np.ndarray, "item"]:
+def _credit(scores: Scores, labels: Labels) -> Float64[np.ndarray, "item"]:
     if np.isnan(scores).any():
         raise DatasetError(
-            f"{int(np.isnan(scores).any(axis=1).sum())} items have scores that are no numbers; "
-            "nothing can be chosen there."
+            f"{counted(int(np.isnan(scores).any(axis=1).sum()), 'item')} with scores that are no "
+            "numbers; nothing can be chosen there."
         )
-    return np.asarray(scores.argmax(axis=1) == labels)
+    pairs = zip(scores.tolist(), labels.tolist(), strict=True)
+    return np.array([credit(own, {label}) for own, label in pairs], np.float64)

@@ -1,9 +1,11 @@
 """Where the objects of a picture are: VCR's metadata, brought to the pixels of the picture."""
 
 import json
+import math
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
+from vl_core.counted import counted
 from vl_core.errors import DatasetError
 from vl_core.example import Outline
 
@@ -19,17 +21,13 @@ _ASPECT = 0.02  # share of its height by which a picture may differ from what is
 class Places:
     """Boxes and outlines of the objects, by their number, in a picture of this width and height.
 
-    boxes: left, top, right, bottom, cut to the picture; None where nothing is left.
+    boxes: left, top, right, bottom, cut to the picture; as it came where no area is left, or where
+    it is none.
     """
 
     size: tuple[float, float]
-    boxes: tuple[Box | None, ...]
+    boxes: tuple[Box, ...]
     outlines: tuple[tuple[Outline, ...], ...]
-
-    @property
-    def left_out(self) -> list[int]:
-        """The numbers of the objects whose box has no area in the picture."""
-        return [number for number, box in enumerate(self.boxes) if box is None]
 
     def within(self, size: tuple[int, int]) -> "Places":
         """The same in a picture of this size, which may have been made larger or smaller.
@@ -43,7 +41,7 @@ class Places:
                 f"the picture is {size[0]} x {size[1]} pixels, and its metadata describes one of "
                 f"{width:g} x {height:g}, of another shape. Use the pictures that came with VCR."
             )
-        boxes = [box and _cut(tuple(edge * scale for edge in box), size) for box in self.boxes]
+        boxes = [_cut(_scaled(box, scale), size) for box in self.boxes]
         outlines = [
             tuple(_bounded(outline, scale, size) for outline in own) for own in self.outlines
         ]
@@ -96,22 +94,25 @@ def _size(metadata: dict[str, Any]) -> tuple[float, float]:
 def _one_each(metadata: dict[str, Any], name: str, n_objects: int) -> list[Any]:
     found = metadata.get(name)
     if not isinstance(found, list) or len(found) != n_objects:
-        came = len(found) if isinstance(found, list) else "no list of"
+        came = counted(len(found), "entry", "entries") if isinstance(found, list) else "no list"
         raise DatasetError(
-            f"its metadata has {came} {name} for {n_objects} objects; wanted is one each. Metadata "
-            "and questions may be of different downloads."
+            f"{name} of its metadata has {came} for {counted(n_objects, 'object')}; wanted is one "
+            "each. Metadata and questions may be of different downloads."
         )
     return found
 
 
 def _box(value: object) -> Box:
-    """The first four numbers; the fifth, where there is one, is how sure the detector was."""
-    if not isinstance(value, list) or len(value) < 4 or not all(map(_is_number, value[:4])):
+    """The first four numbers, nan for one that no picture reaches; the fifth is the detector's own.
+
+    That tells how sure it was.
+    """
+    if not isinstance(value, list) or len(value) < 4 or not all(map(_is_edge, value[:4])):
         raise DatasetError(
             f"its metadata has the box {value!r:.60}; wanted are left, top, right and bottom in "
             "pixels. Download it again."
         )
-    left, top, right, bottom = map(float, value[:4])
+    left, top, right, bottom = (float(edge) if _is_number(edge) else math.nan for edge in value[:4])
     return left, top, right, bottom
 
 
@@ -136,16 +137,31 @@ def _wrong_polygon(came: object) -> DatasetError:
     )
 
 
+def _is_edge(value: object) -> bool:
+    """Whether it is a number of any kind, if only nan or one beyond all pictures."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def _is_number(value: object) -> TypeGuard[int | float]:
     # Written this way round, a nan is refused as well.
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _MOST
 
 
-def _cut(box: tuple[float, ...], size: tuple[float, float]) -> Box | None:
-    """What of the box lies in a picture of this size; None if that has no area."""
+def _scaled(box: Box, scale: float) -> Box:
+    left, top, right, bottom = box
+    return left * scale, top * scale, right * scale, bottom * scale
+
+
+def _cut(box: Box, size: tuple[float, float]) -> Box:
+    """What of the box lies in a picture of this size; the box as it is if that has no area.
+
+    VCR's boxes are a detector's, which reach a little beyond the edge; published readers of VCR
+    cut them as well.
+    """
     left, top = max(box[0], 0.0), max(box[1], 0.0)
     right, bottom = min(box[2], float(size[0])), min(box[3], float(size[1]))
-    return (left, top, right, bottom) if left < right and top < bottom else None
+    # Of a nan this is false.
+    return (left, top, right, bottom) if left < right and top < bottom else box
 
 
 def _bounded(outline: Outline, scale: float, size: tuple[int, int]) -> Outline:

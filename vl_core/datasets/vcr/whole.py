@@ -1,11 +1,14 @@
 """The data set: a split's lines as items, each with what is asked of its picture."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
+from vl_core.datasets import boxes
+from vl_core.datasets.boxes import Size
 from vl_core.datasets.items import Asked, Item, Option, placed
 from vl_core.datasets.lines import Lines
 from vl_core.datasets.quoting import shortened
@@ -162,11 +165,17 @@ class _Asking:
         )
 
     def _facts(self) -> dict[str, str]:
-        facts = {"picture": self.line.picture, **self.line.facts}
-        left_out = self.known.left_out
-        if left_out:
-            facts["without a box in the picture"] = ", ".join(self.names[one] for one in left_out)
-        return facts
+        width, height = map(math.ceil, self.known.size)
+        told = self._left_out(self.known, (width, height))
+        return {"picture": self.line.picture, **self.line.facts, **boxes.fact(told)}
+
+    def _without(self, size: Size) -> tuple[str, ...]:
+        """The boxes that are no place in the picture, which has this size."""
+        return () if size is None else self._left_out(self.known.within(size), size)
+
+    def _left_out(self, known: Places, size: Size) -> tuple[str, ...]:
+        objects = map(Region, self.names, known.boxes)
+        return boxes.left_out(self.line.where, objects, size)
 
     def _all_asked(self) -> Iterator[Asked]:
         """Q->A, and QA->R given the right answer; where that is not told, given each in turn.
@@ -190,7 +199,9 @@ class _Asking:
         offered = [self._said(one) for one in candidates]
         answer = None if right is None else offered[right].text
         options = tuple(
-            Option(str(place), one.text, partial(self._example, (*before, one), answer))
+            Option(
+                str(place), one.text, partial(self._example, (*before, one), answer), self._without
+            )
             for place, one in enumerate(offered)
         )
         text = " ".join(one.text for one in before)
@@ -207,7 +218,7 @@ class _Asking:
         except (DatasetError, ImageError) as error:
             raise type(error)(f"{line.where}, {shortened(line.picture)}: {error}") from error
         text, breaks = joined_parts([part.text for part in parts])
-        regions = tuple(self._regions(parts, (0, *breaks), known))
+        regions = boxes.usable(self._regions(parts, (0, *breaks), known), picture.size)
         return Example(picture, text, regions, answer, task="candidate", breaks=breaks)
 
     def _regions(
@@ -218,13 +229,11 @@ class _Asking:
         for part, start in zip(parts, starts, strict=True):
             for first, last, number in part.mentions:
                 named.add(number)
-                yield from self._region(number, known, (start + first, start + last))
+                yield self._region(number, known, (start + first, start + last))
         for number in range(len(self.names)):
             if number not in named:
-                yield from self._region(number, known, None)
+                yield self._region(number, known, None)
 
-    def _region(self, number: int, known: Places, span: tuple[int, int] | None) -> Iterator[Region]:
-        box = known.boxes[number]
-        if box is not None:
-            is_asked, outlines = span is not None, known.outlines[number]
-            yield Region(self.names[number], box, span, is_asked, number, outlines)
+    def _region(self, number: int, known: Places, span: tuple[int, int] | None) -> Region:
+        box, outlines = known.boxes[number], known.outlines[number]
+        return Region(self.names[number], box, span, span is not None, number, outlines)

@@ -6,11 +6,10 @@ metrics are those published at github.com/WebQnA.
 
 from vl_core.datasets.webqa.answers import AnswerFigures, answer_accuracy, answer_figures
 from vl_core.datasets.webqa.data_set import WebQA, is_at, opened
-from vl_core.datasets.webqa.retrieval import TRIED, Retrieval, best_threshold, chosen, retrieval
+from vl_core.datasets.webqa.retrieval import Retrieval, best_threshold, chosen, retrieval
 from vl_core.datasets.webqa.submission import Submitted, write_submission
 
 __all__ = [
-    "TRIED",
     "AnswerFigures",
     "Retrieval",
     "Submitted",

@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Bool, Float, Float64, Int64
 
 from vl_core.errors import EmptySelectionError
 
 # One score for each option, nan where a source could not be read: it is never chosen.
 Scores = Float[np.ndarray, "_"]
-TRIED = 70  # thresholds
-_SWEEP = np.linspace(0.3, 0.99, TRIED)  # shares of all sources that may be left out
+_ROUNDING = 1e-9
 
 
 class Retrieval(NamedTuple):
@@ -47,6 +46,34 @@ class _Sources:
         f1 = 2 * hits / (n_chosen + n_right)
         means = [float(figure.mean()) for figure in (hits / n_chosen, hits / n_right, f1)]
         return Retrieval(*means)
+
+    def sweep(self) -> tuple[Float64[np.ndarray, "way"], Float64[np.ndarray, "way"]]:
+        """Each way to part the sources by their scores: a threshold and the sum of all F1 there.
+
+        Sources are chosen one after another, the highest score first. Each moves the F1 of its own
+        question alone; of those with one score only all together are a way.
+        """
+        order = np.argsort(-self.scores, kind="stable")[: np.count_nonzero(~np.isnan(self.scores))]
+        scores, question = self.scores[order].astype(np.float64), self.question[order]
+        totals = np.cumsum(self._gains(question, self.is_right[order]))
+        is_last = np.append(scores[1:] < scores[:-1], True)
+        below = np.append(scores[1:], -np.inf)[is_last]
+        return _between(below, scores[is_last]), totals[is_last]
+
+    def _gains(
+        self, question: Int64[np.ndarray, "place"], is_right: Bool[np.ndarray, "place"]
+    ) -> Float64[np.ndarray, "place"]:
+        """By how much the F1 of its question grows when the source is chosen after those before."""
+        by_question = np.argsort(question, kind="stable")
+        is_first = np.diff(question[by_question], prepend=-1) != 0
+        starts = np.flatnonzero(is_first)[np.cumsum(is_first) - 1]
+        n_chosen = np.arange(len(question)) - starts + 1
+        hits = np.cumsum(is_right[by_question])
+        hits -= (hits - is_right[by_question])[starts]
+        f1 = 2 * hits / (n_chosen + self._counts(self.is_right)[question[by_question]])
+        gains = np.empty(len(question))
+        gains[by_question] = f1 - np.where(is_first, 0, np.roll(f1, 1))
+        return gains
 
     def _counts(self, chosen: Bool[np.ndarray, "source"]) -> Int64[np.ndarray, "question"]:
         return np.bincount(self.question[chosen], minlength=self.n_questions)
@@ -77,17 +104,30 @@ def retrieval(
 
 
 def best_threshold(scores: Sequence[Scores], right: Sequence[frozenset[int]]) -> float:
-    """The threshold of the highest mean F1, of 70 between which an equal share of all scores lies.
+    """The threshold of the highest mean F1 that there is; the lowest of several equally good ones.
 
-    The lowest leaves out 30 % of all sources, the highest 99 %; the lowest of several equally good
-    ones. Choose it on other questions than those on which F1 is told. Raises EmptySelectionError
-    without a single score.
+    It lies halfway between two scores, so that it bears rounding, or beside the lowest. Choose it
+    on other questions than those on which F1 is told. Raises EmptySelectionError without a single
+    score.
     """
     sources = _sources(scores, right)
     if np.isnan(sources.scores).all():
         raise EmptySelectionError("retrieval on WebQA: no source has a score, need one")
-    candidates = np.nanquantile(sources.scores, _SWEEP)
-    return float(max(candidates, key=lambda value: sources.retrieval(float(value)).f1))
+    thresholds, totals = sources.sweep()
+    # Sums in another order may differ in their last digits.
+    return float(thresholds[totals >= totals.max() - _ROUNDING].min())
+
+
+def _between(
+    below: Float64[np.ndarray, "way"], above: Float64[np.ndarray, "way"]
+) -> Float64[np.ndarray, "way"]:
+    """A number that is below each of `above` and not below its neighbor; any, where that is -inf.
+
+    Between two neighbors of one precision there is none, and the lower one will do: what is chosen
+    is scored above the threshold.
+    """
+    middle = np.where(np.isinf(below), above - 1, below / 2 + above / 2)
+    return np.where((below <= middle) & (middle < above), middle, below)
 
 
 def chosen(scores: Scores, threshold: float) -> tuple[int, ...]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from vl_core.counted import counted
 from vl_core.datasets.webqa.data_set import WebQA
 from vl_core.datasets.whole_files import whole_file
 from vl_core.errors import DatasetError
@@ -27,8 +28,8 @@ def write_submission(path: Path, data: WebQA, submitted: Sequence[Submitted]) ->
     """
     if len(submitted) != len(data):
         raise DatasetError(
-            f"{len(submitted)} answers came for the {len(data)} questions of {data.name}. Give one "
-            "for each, empty where there is none."
+            f"{counted(len(submitted), 'answer')} came for the {counted(len(data), 'question')} of "
+            f"{data.name}. Give one for each, empty where there is none."
         )
     told = {
         guid: {"sources": _numbers(data, number, own.places), "answer": own.answer}

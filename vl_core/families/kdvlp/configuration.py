@@ -10,6 +10,19 @@ _CHOICES = {
     "position_code": ("centred", "normalized"),
 }
 
+_SIZES = (
+    "vocab_size",
+    "hidden_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "intermediate_size",
+    "max_position_embeddings",
+    "type_vocab_size",
+    "max_cells",
+    "object_tags",
+    "alignment_size",
+)
+
 
 class KDVLPConfig(PreTrainedConfig):
     r"""Everything that shapes a KD-VLP-style model; the defaults are the small model that ships.
@@ -72,8 +85,13 @@ class KDVLPConfig(PreTrainedConfig):
     def __post_init__(self, **kwargs: object) -> None:
         """Make the ResNet's configuration out of what a JSON file holds of it.
 
-        Raises ValueError for a choice that does not exist, which would count as another one.
+        Raises ValueError for a choice that does not exist, which would count as another one, and
+        for sizes that nothing can have.
         """
+        for name in _SIZES:
+            size = getattr(self, name)
+            if not isinstance(size, int) or size < 1:
+                raise ValueError(f"{name} is {size!r}, wanted a whole number from 1 on")
         for name, choices in _CHOICES.items():
             came = getattr(self, name)
             if came not in choices:

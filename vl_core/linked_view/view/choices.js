@@ -12,8 +12,8 @@ const MOST_BUTTONS = 16; // heads beyond that are chosen from a menu
 const EXPLAINED = {
   map: "The picture and the words each have a scale of their own, up to the largest weight shown; neither ends below 1/20 of the other, so that next to nothing stays dark",
   shared: "One scale for all tokens of this layer and head, so that maps can be compared",
-  blocks: "One color for each patch, as the model has it",
-  smooth: "Blurred between patches: easier on the eye, but finer than the model sees",
+  blocks: "One color for each box, as the model has it",
+  smooth: "Blurred between boxes: easier on the eye, but finer than the model sees",
   "regions-shown": "What the example says is there, by its own boxes; the model is not told of them",
   lights: "Pointing shows what that token looks at; the pinned one comes back afterwards",
   reads: "The map stays as pinned; pointing reads its values",
@@ -87,9 +87,17 @@ function buildChoices(state) {
 
 // Views of the picture are those of the side whose patches are on show.
 function buildViews(state) {
-  const views = picturedTable(state)?.views ?? [""];
+  const { views, noun } = picturedTable(state) ?? { views: [""], noun: null };
+  if (noun) nameBoxes(state, noun);
   state.find(".views").hidden = views.length < 2;
   buildChoice(state, "view", views.map((name) => [name, name]), state.selection.view, (view) => select(state, { view }));
+}
+
+// What lies on the picture is called by its name: patches, or regions that a detector found.
+function nameBoxes({ find }, { one, many }) {
+  find(".views legend").textContent = `${capitalized(many)} of`;
+  find(".drawn legend").textContent = capitalized(many);
+  find(".unseen").textContent = `No ${one} covers the darkened part: the model did not see it.`;
 }
 
 function showChoices(state) {

@@ -7,6 +7,7 @@ function readTable(sent) {
   const tokens = Array.from({ length: count }, (_, token) => token);
   const table = { ...sent, count };
   table.isGenerated = marks(sent.generated, count);
+  table.repeated = repeatedOf(sent, tokens);
   table.words = tokens.filter((token) => sent.kinds[token] === "text");
   table.chipTokens = tokens.filter((token) => !sent.boxes[token] && sent.kinds[token] !== "padding");
   table.patches = sent.views.map((_, view) => drawingOrder(sent, tokens.filter((t) => sent.boxes[t] && sent.viewOf[t] === view)));
@@ -16,6 +17,13 @@ function readTable(sent) {
   return table;
 }
 
+// Texts that several tokens have.
+function repeatedOf({ texts, wholes }, tokens) {
+  const all = tokens.map((token) => wholes[token] ?? texts[token]);
+  const seen = new Set();
+  return new Set(all.filter((text) => seen.has(text) || !seen.add(text)));
+}
+
 // Small patches are drawn over large ones; what is drawn last is what the pointer finds.
 function drawingOrder({ boxes }, tokens) {
   const area = ([left, top, right, bottom]) => (right - left) * (bottom - top);
@@ -23,13 +31,13 @@ function drawingOrder({ boxes }, tokens) {
 }
 
 // What shares are told of: the kinds of token that there are, patches by view if there are several.
-function partsOf({ kinds, views, viewOf }) {
+function partsOf({ kinds, views, viewOf, tints }) {
   return KINDS.flatMap((kind) => {
     const label = kind === "special" ? "specials" : kind;
     if (!kinds.includes(kind)) return [];
-    if (kind !== "image" || views.length === 1) return [{ kind, view: null, label }];
+    if (kind !== "image" || views.length === 1) return [{ kind, view: null, label, tint: "" }];
     return views.flatMap((name, view) =>
-      kinds.some((k, token) => k === kind && viewOf[token] === view) ? [{ kind, view, label: name || label }] : []);
+      kinds.some((k, token) => k === kind && viewOf[token] === view) ? [{ kind, view, label: name || label, tint: `${Math.round(100 * tints[view])}%` }] : []);
   });
 }
 

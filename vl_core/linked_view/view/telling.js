@@ -1,7 +1,6 @@
 // What the view says in words and numbers.
 const NBSP = "\u00a0"; // keeps a number and its unit on one line
 const RAMP = LEVEL_COLOR.filter((_, level) => level % 17 === 0).join(",");
-const TINTS = ["", "55%", "30%"]; // of a view's color, from the first view on
 
 function percent(share) {
   const value = 100 * share;
@@ -17,14 +16,14 @@ function capitalized(text) {
 // What tokens of the asking side are called together.
 function nameOf(state, tokens) {
   const table = asking(state);
-  const { words, labels, boxes } = table;
+  const { words, labels, boxes, noun } = table;
   if (tokens.length === 1) return labels[tokens[0]];
   if (tokens.join() === words.join()) return "the mean of all words";
   if (tokens.length === table.kinds.filter((kind) => kind !== "padding").length) return "the mean of all tokens";
   const named = tokens.filter((token) => !boxes[token]);
   const patches = tokens.filter((token) => boxes[token]);
   const parts = named.length > 8 ? [`${named.length} tokens`] : named.map((token) => labels[token]);
-  if (patches.length) parts.push(patches.length === 1 ? labels[patches[0]] : `${patches.length} patches`);
+  if (patches.length) parts.push(patches.length === 1 ? labels[patches[0]] : `${patches.length} ${noun.many}`);
   return `the mean of ${parts.slice(0, -1).join(", ")}${parts.length > 1 ? " and " : ""}${parts.at(-1)}`;
 }
 
@@ -90,10 +89,10 @@ function sentence(state, tokens, values) {
 function buildShares(state) {
   const { parts } = answering(state);
   const { find } = state;
-  const made = (tag) => parts.map(({ kind, view }) => {
+  const made = (tag) => parts.map(({ kind, tint }) => {
     const part = document.createElement(tag);
     part.className = kind;
-    if (view) part.style.setProperty("--tint", TINTS[view % TINTS.length]);
+    if (tint) part.style.setProperty("--tint", tint);
     return part;
   });
   find(".shares .bars").replaceChildren(...made("i"));

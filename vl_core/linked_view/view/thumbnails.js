@@ -27,10 +27,10 @@ function thumbnail(state, head) {
   caption.textContent = head + 1;
   const bars = document.createElement("span");
   bars.className = "bars";
-  const parts = table.parts.map(({ kind, view }) => {
+  const parts = table.parts.map(({ kind, tint }) => {
     const part = document.createElement("i");
     part.className = kind;
-    if (view) part.style.setProperty("--tint", TINTS[view % TINTS.length]);
+    if (tint) part.style.setProperty("--tint", tint);
     return part;
   });
   bars.append(...parts);
@@ -93,7 +93,7 @@ function headsTitle(state, chosen, top) {
   const who = nameOf(state, chosen);
   const isRow = state.selection.direction === "looks_at";
   if (!hasPatches(answering(state))) return `All heads of ${layerName(state)}: ${isRow ? `where ${who} looks` : `what looks at ${who}`}`;
-  const what = isRow ? `where ${who} looks in the picture` : `which patches look at ${who}`;
+  const what = isRow ? `where ${who} looks in the picture` : `which ${answering(state).noun.many} look at ${who}`;
   const scale = top === null ? "each map on its own scale" : `all maps on one scale, 0 to ${percent(top)}`;
   return `All heads of ${layerName(state)}: ${what}; ${scale}`;
 }

@@ -32,11 +32,19 @@ function chipOf(table, token) {
   chip.textContent = table.texts[token];
   chip.dataset.token = token;
   chip.tabIndex = -1;
-  if (table.unknown.includes(token)) {
-    chip.classList.add("unknown");
-    chip.title = "The model does not know this word: it reads [UNK], as for any unknown word";
-  }
+  chip.title = titleOf(table, token);
+  if (table.unknown.includes(token)) chip.classList.add("unknown");
   return chip;
+}
+
+// What a chip cannot say: the whole of a long text, which of several alike it is, that it is unknown.
+function titleOf(table, token) {
+  const whole = table.wholes[token] ?? table.texts[token];
+  const needsPlace = token in table.wholes || table.repeated.has(whole);
+  return [
+    needsPlace ? `${whole}, position ${token + 1} of ${table.count}` : "",
+    table.unknown.includes(token) ? "The model does not know this word: it reads [UNK], as for any unknown word" : "",
+  ].filter(Boolean).join(". ");
 }
 
 // The chips in their order: runs of specials folded, and the answer under a line of its own.

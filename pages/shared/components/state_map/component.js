@@ -413,13 +413,13 @@ function savePicture(source, theme, map, title) {
   pen.fillText(title, 14, 24);
   pen.font = `13px ${theme.font}`;
   let x = 14;
-  for (const kind of Object.keys(KINDS).filter((kind) => map.kinds.includes(kind))) {
+  for (const kind of Object.keys(map.kindNouns).filter((kind) => map.kinds.includes(kind))) {
     outline(pen, kind, x + 5, 41, 5);
     pen.fillStyle = map.colors[kind];
     pen.fill();
     pen.fillStyle = theme.text;
-    pen.fillText(KINDS[kind].many, x + 16, 45.5);
-    x += 34 + pen.measureText(KINDS[kind].many).width;
+    pen.fillText(map.kindNouns[kind].many, x + 16, 45.5);
+    x += 34 + pen.measureText(map.kindNouns[kind].many).width;
   }
   canvas.toBlob((blob) => {
     const link = document.createElement("a");

@@ -1,24 +1,34 @@
 // What stands around the map: the photo with its frames, the words, the pointer's card, the lists.
 
 const SVG = "http://www.w3.org/2000/svg";
-const KINDS = {
-  text: { one: "word", many: "words" },
-  answer: { one: "word of the answer", many: "words of the answer" },
-  image: { one: "patch", many: "image patches" },
-  placeless: { one: "image token without a place", many: "image tokens without a place" },
-  special: { one: "special token", many: "special tokens" },
-};
+
+const LONGEST = 80; // characters in a card
 
 const UNKNOWN = "word that the model does not know: it reads [UNK]";
 
 const isOfImage = (kind) => kind === "image" || kind === "placeless";
-const kindOf = (map, mark) => (map.unknown.includes(mark) ? UNKNOWN : KINDS[map.kinds[mark]].one);
+const kindOf = (map, mark) => (map.unknown.includes(mark) ? UNKNOWN : map.kindNouns[map.kinds[mark]].one);
 
 function element(name, text, className) {
   const node = document.createElement(name);
   if (text !== undefined) node.textContent = text;
   if (className) node.className = className;
   return node;
+}
+
+// A long text as a whole, but no longer than a card can show; with its place where others are alike.
+function wholeOf(map, mark) {
+  const { texts, wholes, kinds, positions } = map;
+  const whole = wholes[mark] ?? texts[mark];
+  const text = whole.length > LONGEST ? `${whole.slice(0, LONGEST)}…` : whole;
+  const isAlone = !(mark in wholes) && texts.indexOf(texts[mark]) === texts.lastIndexOf(texts[mark]);
+  return isAlone || isOfImage(kinds[mark]) ? text : `${text}, position ${positions[mark] + 1}`;
+}
+
+// What a button cannot say of its mark, or nothing.
+function titleOf(map, mark) {
+  const whole = wholeOf(map, mark);
+  return whole === map.texts[mark] ? "" : whole;
 }
 
 function markIcon(kind, color) {
@@ -41,11 +51,11 @@ function markIcon(kind, color) {
 }
 
 function legend(list, map) {
-  const present = Object.keys(KINDS).filter((kind) => map.kinds.includes(kind));
+  const present = Object.keys(map.kindNouns).filter((kind) => map.kinds.includes(kind));
   list.replaceChildren(
     ...present.map((kind) => {
       const item = element("li");
-      item.append(markIcon(kind, map.colors[kind]), element("span", KINDS[kind].many));
+      item.append(markIcon(kind, map.colors[kind]), element("span", map.kindNouns[kind].many));
       return item;
     }),
   );
@@ -96,7 +106,7 @@ function showTip(tip, map, picture, mark, x, y, room) {
   const canvas = tip.querySelector("canvas");
   canvas.hidden = !(picture && hasPlace(map, mark));
   if (!canvas.hidden) thumbnail(canvas, map, picture, mark, 84);
-  tip.querySelector("b").textContent = map.texts[mark];
+  tip.querySelector("b").textContent = wholeOf(map, mark);
   tip.querySelector("span").textContent = kindOf(map, mark);
   const left = x + 16 + tip.offsetWidth > room.width ? x - 16 - tip.offsetWidth : x + 16;
   const top = Math.min(Math.max(4, y - tip.offsetHeight / 2), room.height - tip.offsetHeight - 4);
@@ -155,11 +165,12 @@ function wordButtons(group, map) {
       const button = element("button", map.texts[mark]);
       button.type = "button";
       button.dataset.mark = mark;
+      button.title = titleOf(map, mark);
       button.style.borderColor = map.colors[map.kinds[mark]];
       if (map.kinds[mark] === "special") button.style.borderStyle = "dashed";
       if (map.unknown.includes(mark)) {
         button.classList.add("unknown");
-        button.title = `A ${UNKNOWN}`;
+        button.title = [button.title, `A ${UNKNOWN}`].filter(Boolean).join(". ");
       }
       return button;
     }),
@@ -180,10 +191,11 @@ function nearestLists(panel, map, picture, subject, found, stateName) {
   const name = element("span");
   name.append("Nearest to ", element("b", map.texts[subject]), `, ${stateName}`);
   heading.append(emblem(map, picture, subject, 26), name);
+  const { many } = map.kindNouns.image;
   const lists = element("div", undefined, "lists");
   lists.append(
     nearestList("Words", map, picture, found.text),
-    nearestList("Patches", map, picture, found.image),
+    nearestList(`${many[0].toUpperCase()}${many.slice(1)}`, map, picture, found.image),
   );
   const note = element("p", "Cosine of the centred hidden states in the full space, −1 to 1.", "hint");
   note.style.marginTop = "0.4rem";
@@ -203,6 +215,7 @@ function nearestList(title, map, picture, found) {
     const button = element("button");
     button.type = "button";
     button.dataset.mark = mark;
+    button.title = titleOf(map, mark);
     button.append(
       emblem(map, picture, mark, 22),
       element("span", map.texts[mark]),

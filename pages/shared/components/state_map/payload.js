@@ -6,7 +6,8 @@ const STEPS = 65535; // places along the side of the square around the points
 function decoded(bytes) {
   const { head, part } = unpacked(bytes);
   const picture = head.parts.picture[1] ? new Blob([part("picture")], { type: "image/jpeg" }) : null;
-  const kinds = Array.from(part("kinds"), (kind) => head.kindNames[kind]);
+  const names = Object.keys(head.kindNouns); // text, answer, image, placeless, special
+  const kinds = Array.from(part("kinds"), (kind) => names[kind]);
   const positions = new Uint32Array(part("positions").buffer);
   return {
     ...head,

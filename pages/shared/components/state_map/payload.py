@@ -4,7 +4,7 @@ The browser's half is payload.js.
 """
 
 import io
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -13,10 +13,12 @@ from PIL import Image
 
 from pages.shared.components.packing import packed
 from vl_core.arrays import Points
-from vl_core.figures.states import KIND_NAMES, mark_kinds
+from vl_core.figures.states import kind_nouns, mark_kinds
 from vl_core.figures.style import KIND_COLORS
+from vl_core.short_names import short_labels
 from vl_core.token_attention import token_labels
 from vl_core.trace import TokenTable
+from vl_core.trace.nouns import image_noun
 
 PICTURE_SIDE = 512  # pixels: crops stay sharp, the blob stays small
 NOBODY = 65535  # stands where a token has fewer neighbours of a kind than are listed
@@ -57,7 +59,8 @@ def encoded(shown: StatePicture) -> bytes:
     marks = np.where(shown.neighbours < 0, NOBODY, shown.neighbours)
     steps = np.rint(shown.similarities * SIMILARITY_STEPS)
     edges = _edges(shown.points, shares_scale=shown.shares_scale)
-    kinds = list(KIND_NAMES)
+    nouns = kind_nouns(image_noun(shown.tokens))
+    kinds = list(nouns)
     parts = {
         "points": _quantised(shown.points, edges).tobytes(),
         "kinds": bytes(kinds.index(kind) for kind in _kinds(shown)),
@@ -67,7 +70,8 @@ def encoded(shown: StatePicture) -> bytes:
         "similarities": steps.astype("<i2").tobytes(),
         "picture": _jpeg(shown.picture),
     }
-    return packed(_header(shown) | {"edges": edges.tolist(), "kindNames": kinds}, parts)
+    named = {kind: asdict(noun) for kind, noun in nouns.items()}
+    return packed(_header(shown) | {"edges": edges.tolist(), "kindNouns": named}, parts)
 
 
 def _kinds(shown: StatePicture) -> list[str]:
@@ -93,10 +97,15 @@ def _quantised(
 
 
 def _header(shown: StatePicture) -> dict[str, Any]:
-    labels = token_labels(shown.tokens)
+    labels, short = token_labels(shown.tokens), short_labels(shown.tokens)
     return {
         "title": shown.title,
-        "texts": [labels[position] for position in shown.positions],
+        "texts": [short[position] for position in shown.positions],
+        "wholes": {
+            mark: labels[position]
+            for mark, position in enumerate(shown.positions)
+            if labels[position] != short[position]
+        },
         "unknown": np.flatnonzero(shown.tokens.is_unknown[shown.positions]).tolist(),
         "stateNames": shown.state_names,
         "captions": shown.captions,

@@ -9,10 +9,10 @@ from PIL import Image
 
 from pages.shared.components.assets import component
 from pages.shared.components.summary.verdict import verdict
-from pages.shared.drawn_patches import drawn_patches, view_sizes
-from vl_core.arrays import TokenMask
-from vl_core.token_attention import has_place
+from pages.shared.drawn_patches import drawn_patches
+from vl_core import as_seen
 from vl_core.trace import TokenTable, Trace
+from vl_core.trace.nouns import image_noun
 
 MOST_TOKENS = 300  # chips: more are counted and not shown
 TITLES = {
@@ -32,28 +32,18 @@ def summary(trace: Trace, in_place: str = "") -> None:
 
 def payload(trace: Trace, in_place: str = "") -> dict[str, Any]:
     """All that the card shows."""
-    words, patches = _telling_tables(trace)
+    words, patches = as_seen.words_and_patches(trace)
     return {
         "picture": _data_url(trace.example.picture),
-        "alt": "The picture that was analysed, with the grid of its patches",
+        "alt": f"The picture that was analysed, with its {image_noun(patches).many}",
         "size": trace.example.original_size,
         "boxes": _edges(patches.boxes[drawn_patches(patches)]),
         "instead": f"Shown to the model: {in_place}" if in_place else "",
-        "caption": _grid_sentence(trace, patches),
+        "caption": as_seen.sentence(trace),
         **_read(words),
         "doubt": _unknown_sentence(words),
         **verdict(trace),
     }
-
-
-def _telling_tables(trace: Trace) -> tuple[TokenTable, TokenTable]:
-    """The tokens of the first stream with words, and of the first with patches in the picture.
-
-    Where the stream with words has patches too, as in a model of one stream, these are the ones.
-    """
-    tables = [stream.tokens for stream in trace.streams.values()]
-    words = next((table for table in tables if table.is_text.any()), tables[0])
-    return words, next((one for one in [words, *tables] if has_place(one).any()), words)
 
 
 def _edges(boxes: np.ndarray) -> dict[str, Any]:
@@ -96,26 +86,6 @@ def _data_url(picture: Image.Image | None) -> str:
     content = io.BytesIO()
     picture.save(content, "JPEG", quality=90)
     return "data:image/jpeg;base64," + base64.b64encode(content.getvalue()).decode()
-
-
-def _grid_sentence(trace: Trace, tokens: TokenTable) -> str:
-    if trace.example.image is None or trace.example.original_size is None:
-        return ""
-    width, height = trace.example.original_size
-    seen_width, seen_height = trace.example.image.size
-    return (
-        f"{_counted(tokens, has_place(tokens))}. The picture of {width} × {height} pixels reaches "
-        f"the model as {seen_width} × {seen_height}."
-    )
-
-
-def _counted(tokens: TokenTable, placed: TokenMask) -> str:
-    sizes = view_sizes(tokens)
-    said = f"{placed.sum()} patches"
-    if len(sizes) > 1:
-        said += f" ({', '.join(f'{view}: {count}' for view, count in sizes.items())})"
-    without = int(tokens.is_image.sum() - placed.sum())
-    return said + (f" and {without} tokens without a place in the picture" if without else "")
 
 
 def _unknown_sentence(tokens: TokenTable) -> str:

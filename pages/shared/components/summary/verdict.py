@@ -7,6 +7,7 @@ from typing import Any
 
 from pages.shared.layout import percent
 from pages.shared.said import cosine, generated, score
+from vl_core.counted import counted
 from vl_core.trace import Prediction, Trace
 
 LISTED = 5
@@ -61,7 +62,8 @@ def _stopped(prediction: Prediction) -> str:
     if not prediction.is_cut_off:
         return ""
     return (
-        f"The answer was stopped after {len(prediction.top)} tokens; the model would have gone on."
+        f"The answer was stopped after {counted(len(prediction.top), 'token')}; the model would "
+        "have gone on."
     )
 
 
