@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 run: $(VENV)/app-installed
 	$(BIN)/streamlit run streamlit_app.py
 
-# Two processes of one thread each: half the time of one with two, which wait for each other.
+# Two processes of one thread each: about half the time of one. A file's tests stay together.
 test: $(VENV)/tests-installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 

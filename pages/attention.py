@@ -4,7 +4,15 @@ from typing import Any
 
 import streamlit as st
 
-from pages.shared import attention_matrices, frame, neutral_prompt, selection, session, sinks
+from pages.shared import (
+    attention_matrices,
+    frame,
+    neutral_prompt,
+    selection,
+    session,
+    sink_sentences,
+    sinks,
+)
 from pages.shared.attention_files import (
     asking_positions,
     matrix_position,
@@ -111,7 +119,7 @@ def draw(layers: KeptLayers, chosen: Selection) -> None:
     )
     # Of a word of the answer it is the row on show that counts, and not always the word's own.
     rows = asking_positions(whole, chosen)
-    sinks.of_rows(shown, layer, chosen.head, rows, chosen.direction)
+    sink_sentences.of_rows(shown, layer, chosen.head, rows, chosen.direction)
     take_away(trace.example, stack, chosen, layer)
     how_to_read(
         HOW_TO_READ + names_of_image(whole) + PRECISION[is_whole(stack)] + POSITIONS * has_positions

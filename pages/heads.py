@@ -13,16 +13,17 @@ from pages.shared import (
     head_profile,
     selection,
     session,
+    sink_sentences,
     sinks,
 )
 from pages.shared.components.head_map import HeadPicture, Hints, Labels, head_map
 from pages.shared.head_numbers import (
-    ALL_PATTERNS,
     Numbers,
-    counted,
     file_name,
     numbers,
     pattern_numbers,
+    patterns_called,
+    taking_part,
 )
 from pages.shared.kept_layers import listed
 from pages.shared.layout import downloads, escaped, heading, how_to_read
@@ -33,6 +34,7 @@ from vl_core.figures import heads as figures
 from vl_core.head_stats import vlinterpret
 from vl_core.head_stats.sheet import as_csv
 from vl_core.trace import Stack, Trace
+from vl_core.trace.nouns import common_noun
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -90,7 +92,7 @@ def _hints(stack: Stack, shown: Numbers) -> Hints:
     """Under the pointer: the value in its own unit where a z-score is shown, notes, pattern."""
     own = shown.in_own_unit, shown.own_unit
     return Hints(
-        [one.name for one in ALL_PATTERNS],
+        [one.name for one in patterns_called(stack)],
         pattern_numbers(stack),
         "lowest" if shown.measured.is_lowest_first else "highest",
         own if shown.cells is shown.z_scores else None,
@@ -98,11 +100,13 @@ def _hints(stack: Stack, shown: Numbers) -> Hints:
     )
 
 
-def explain(trace: Trace) -> None:
+def explain(trace: Trace, stack: Stack) -> None:
     """How to read the page, with the rules behind the patterns' names."""
-    rules = [f"    - *{escaped(one.name)}*: {escaped(one.rule)}" for one in ALL_PATTERNS]
+    called = patterns_called(stack)
+    rules = [f"    - *{escaped(one.name)}*: {escaped(one.rule)}" for one in called]
     effects = EFFECTS if head_effects.names(trace) else ""
-    how_to_read(HOW_TO_READ.format(effects=effects) + "\n".join(rules))
+    how = common_noun(stack.queries, stack.keys).named(HOW_TO_READ)
+    how_to_read(how.format(effects=effects) + "\n".join(rules))
 
 
 def draw(stack: Stack, chosen: Selection) -> None:
@@ -118,7 +122,7 @@ def draw(stack: Stack, chosen: Selection) -> None:
             csv=lambda: with_columns(as_csv(stack), _further_columns(stack, shown)),
             figure=lambda: _figure(stack, shown),
             figure_name=file_name(chosen, shown),
-            counted=counted(chosen),
+            counted=taking_part(chosen),
         )
     with top.cell():
         head_panel.facts(stack, chosen, shown)
@@ -186,6 +190,6 @@ elif chosen.view in WITH_SINKS or not stack.is_kept:
     draw(stack, chosen)
 else:
     without = sinks.choice(trace, stack)
-    sinks.of_heads(without, chosen.layer, chosen.head)
+    sink_sentences.of_heads(without, chosen.layer, chosen.head)
     draw(without.stack, chosen)
-explain(trace)
+explain(trace, stack)

@@ -15,7 +15,7 @@ from pages.shared.stream_choice import chosen_stream, select
 from vl_core.figures import states as figures
 from vl_core.neighbours import MIXING_TOKENS, ModalityGap, modality_gap
 from vl_core.trace import Stream, Trace, TracedExample
-from vl_core.trace.nouns import image_noun
+from vl_core.trace.nouns import PATCH, Noun, common_noun, image_noun
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -25,15 +25,13 @@ frame.guard()
 HOW = """
 **The map.** Each mark is the hidden state of one token, brought from its full width down to two
 dimensions: the embeddings first, then what the token has become after each layer. Teal circles
-are words, framed pieces of the picture (or orange squares, where there are many) are patches, slate
-diamonds are tokens that the model adds.{further}
+are words, slate diamonds are tokens that the model adds.{further}
 Each layer is centred; the axes have no unit and no meaning of their own.
 
 **Nearest words and patches** come from the full space, not from the map: by the cosine of the
 angle between two hidden states, from which the mean of that layer's tokens is taken away first
 (1: same direction, 0: unrelated, −1: opposite). The table has the nearest three, each with its
-cosine in parentheses. Patches are called by row and column: "3, 5" lies in the third row from the
-top, fifth from the left.
+cosine in parentheses.{places}
 
 **How far words and patches lie apart**, in the full space:
 - *Silhouette*: (distance to the other modality − distance within the own one) / the larger of the
@@ -44,6 +42,8 @@ top, fifth from the left.
 - *Distance / spread*: from the centre of the words to the centre of the patches, in units of the
   tokens' root mean square distance from their own centre.
 """
+PLACES = """ Patches are called by row and column: "3, 5" lies in the third row from the top, fifth
+from the left."""
 MOST_ROWS, SCROLLED = 16, 560  # rows of the table of neighbours; pixels in which more scroll
 TOO_LARGE = (
     "They are too many for one file made by this server. In a notebook, trace.streams has them: "
@@ -70,9 +70,18 @@ def choice(field: str, label: str, options: dict[str, str], now: str) -> None:
     )
 
 
+def how_to_read(kinds: tuple[str, ...], noun: Noun) -> str:
+    """What the map and the curves mean, for marks of these kinds."""
+    places = PLACES if noun is PATCH else ""
+    further = further_marks(kinds)
+    return noun.named(HOW.format(further=further, places=places, mixing=MIXING_TOKENS))
+
+
 def further_marks(kinds: tuple[str, ...]) -> str:
-    """What is said of marks that only some models have."""
+    """What is said of marks that only some streams have."""
     said = {
+        "image": " Framed pieces of the picture (or orange squares, where there are many) are "
+        "patches.",
         "answer": " Purple triangles are words of the model's own answer.",
         "placeless": " Hollow squares are tokens of the image that stand for no place in it.",
     }
@@ -199,19 +208,18 @@ def draw(trace: Trace, stream: Stream, chosen: Selection) -> None:
     gap = draw_gap(shown, state)
     if near is not None:
         draw_neighbours(shown, near)
-    layout.how_to_read(
-        HOW.format(further=further_marks(shown.kinds), mixing=MIXING_TOKENS), CAUTION
-    )
+    layout.how_to_read(how_to_read(shown.kinds, image_noun(stream.tokens)), CAUTION)
     take_away(shown, made, gap, state)
 
 
+trace = session.trace()
+noun = common_noun(*(stream.tokens for stream in trace.streams.values()))
 layout.heading(
-    "Where do words and patches lie, layer by layer?",
-    "Every mark is a word or a patch, placed by its hidden state. Play moves them from the "
-    "embeddings through all layers; click a mark to follow it.",
+    f"Where do words and {noun.many} lie, layer by layer?",
+    "Every mark is a token, placed by its hidden state. Play moves them from the embeddings "
+    "through all layers; click a mark to follow it.",
 )
 chosen = selection.current()
-trace = session.trace()
 stream = chosen_stream(trace, chosen)
 if stream is not None:
     draw(trace, stream, chosen)

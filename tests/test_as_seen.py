@@ -152,3 +152,28 @@ def test_without_a_picture_nothing_is_said():
     bare = replace(trace, example=text, streams={"encoder": stream}, stacks={})
     assert as_seen.sentence(bare) == ""
     assert not np.any(as_seen.words_and_patches(bare)[1].is_image)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "said"),
+    [
+        (TokenTable.of(["a", "star"], ["text", "text"]), ""),
+        (
+            TokenTable.of(["a", "query 1", "query 2"], ["text", "image", "image"]),
+            "2 query tokens without a place in the picture.",
+        ),
+        (TokenTable.of(["region 1"], ["image"]), "1 region without a place in the picture."),
+    ],
+)
+def test_without_a_patch_in_the_picture_nobody_knows_how_much_was_seen(tokens, said):
+    """Tensors that somebody brings may be of words alone, or of tokens that lie nowhere."""
+    assert as_seen.sentence(seeing(tokens, (48, 32))) == said
+
+
+def test_query_tokens_in_the_picture_are_named_once():
+    """They are not read through themselves."""
+    boxes = patches((1, 2), PICTURE_SIZE).boxes
+    tokens = TokenTable.of(["query 1", "query 2"], ["image", "image"], boxes)
+
+    said = as_seen.sentence(seeing(tokens, (30, 32)))
+    assert said.startswith("2 query tokens. The picture of 60 × 32 pixels reaches")

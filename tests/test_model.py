@@ -15,7 +15,8 @@ import vl_core
 from tests.builders import random_picture
 from tests.checkpoints import save_kdvlp
 from tests.families.test_idefics3 import save_smolvlm
-from vl_core import capture, counting, families, head_stats
+from vl_core import capture, families, head_stats, progress
+from vl_core.answers import Answer
 from vl_core.checkpoints import Checkpoint
 from vl_core.errors import BudgetError, ModelError, TextError
 from vl_core.families.kdvlp import KDVLPForTasks
@@ -98,7 +99,7 @@ def test_the_prediction_is_the_plain_models(trace, plain, model, example):
 
 def test_an_answer_without_a_trace_is_the_same(trace, model, example):
     """And of what is to be scored there is none."""
-    assert model.answer(example) == trace.prediction.top[0][0]
+    assert model.answer(example) == Answer(trace.prediction.top[0][0])
 
     text, breaks = vl_core.example.joined_parts(["what is it?", "a star"])
     with pytest.raises(TextError, match="a candidate to be scored"):
@@ -260,7 +261,7 @@ def test_progress_is_told_in_words(model, example):
 
 def test_layers_are_counted_where_a_run_is_long(model, example, trace, monkeypatch):
     """Each once, out of all; what is kept is the same."""
-    monkeypatch.setattr(counting, "EVERY", 0.0)
+    monkeypatch.setattr(progress, "EVERY", 0.0)
     steps = []
 
     told = model.trace(example, progress=steps.append)

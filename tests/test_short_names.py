@@ -1,4 +1,4 @@
-"""Short names: cut where that loses nothing, and never so that two become one."""
+"""Short names: cut where there is no room, with what tells the parts of one text apart."""
 
 from dataclasses import replace
 
@@ -6,8 +6,16 @@ import pytest
 
 from tests.builders import random_tokens
 from tests.decoders import language_tokens
-from vl_core.short_names import LONGEST, cut_name, short_labels, short_names
+from vl_core.short_names import (
+    LONGEST,
+    SHORT_VIEWS,
+    cut_name,
+    short_labels,
+    short_names,
+    short_view,
+)
 from vl_core.token_attention import token_names
+from vl_core.trace.picture_views import TILES, WHOLE
 
 
 @pytest.mark.parametrize(
@@ -48,3 +56,9 @@ def test_patches_of_several_views_have_labels_with_the_view_in_front():
     assert labels[2] == "whole 1, 1"
     assert labels[2 + 6] == "tiles 1, 1"
     assert short_labels(random_tokens())[6] == "patch 1, 1"
+
+
+def test_every_short_view_is_one_that_families_know():
+    """Else it would be written out again where there is no room."""
+    assert SHORT_VIEWS.keys() <= {WHOLE, TILES}
+    assert [short_view(view) for view in (WHOLE, TILES, "")] == ["whole", "tiles", ""]

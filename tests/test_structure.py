@@ -138,3 +138,17 @@ def test_generated_tokens_that_see_ahead_are_not_predicted_one_by_one():
     changed = replace(trace, stacks=dict(trace.stacks) | {"language": full})
 
     assert not structure.can_predict(changed, full)
+
+
+def test_blocks_have_one_name_if_they_have_one_mask_and_the_same_places():
+    """Another mask, even one that is equal, or other queries or keys make another name."""
+    rng, mask = np.random.default_rng(0), Mask("causal")
+
+    def name(queries, keys, mask=mask):
+        kept = random_block(rng, np.array(queries), np.array(keys), heads=2, mask=mask)
+        return structure.block_name(kept)
+
+    first = name([0, 2, 3], [1, 4])
+    assert name([0, 2, 3], [1, 4]) == first
+    others = name([0, 1, 3], [1, 4]), name([0, 2, 3], [1, 5]), name([0, 2, 3], [1, 4], Mask("full"))
+    assert len({first, *others}) == 4

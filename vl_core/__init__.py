@@ -18,7 +18,8 @@ arrays, errors      the shapes, named once; what a user can get wrong
 answers             whether two answers say the same
 frozen              making what is shared read-only
 shortage            memory that ran out, told from other failures
-counted, counting   a number with its noun; how far something is that is counted
+counted             a number with its noun
+progress            how far something is, told to whoever waits
 checkpoints         from a model's name to a folder, and what loading it will cost
 model               load a checkpoint, run it, get a trace
 families            one adapter for each architecture: geometry and prediction

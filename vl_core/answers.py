@@ -1,15 +1,27 @@
-"""When two answers are the same: a plain comparison, word for word.
+"""What a model answers, and when two answers are the same: a plain comparison, word for word.
 
-It knows no meaning: "couch" is not "sofa", and "two" is not "2". What is left out of account is
-what is written in more than one way: upper case, punctuation, articles.
+The comparison knows no meaning: "couch" is not "sofa", and "two" is not "2". What is left out of
+account is what is written in more than one way: upper case, punctuation, articles.
 """
 
 import re
 import unicodedata
+from dataclasses import dataclass
 
 _ARTICLES = {"a", "an", "the"}
 _APOSTROPHES = re.compile("['\N{RIGHT SINGLE QUOTATION MARK}\N{MODIFIER LETTER APOSTROPHE}]")
 _MINUS = "-\N{MINUS SIGN}"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model says to a question: the likeliest of its list, or the text it generates.
+
+    is_cut_off: whether a generated text ends only because no more tokens were allowed.
+    """
+
+    text: str
+    is_cut_off: bool = False
 
 
 def is_same(one: str, other: str) -> bool:

@@ -21,12 +21,17 @@ def words_and_patches(trace: Trace) -> tuple[TokenTable, TokenTable]:
 
 
 def sentence(trace: Trace) -> str:
-    """What stands for the picture, and how much of it came in at which size; "" without one."""
+    """What stands for the picture, and how much of it came in at which size.
+
+    Without patches in the picture nobody can say how much; "" if nothing stands for it at all.
+    """
     seen, original = trace.example.image, trace.example.original_size
     if seen is None or original is None:
         return ""
     words, patches = words_and_patches(trace)
     noun, placed = image_noun(patches), has_place(patches)
+    if not placed.any():
+        return _without_place(trace)
     without = int(patches.is_image.sum() - placed.sum())
     many = counted(int(placed.sum()), noun.one, noun.many) + _views(patches)
     if without:
@@ -36,9 +41,18 @@ def sentence(trace: Trace) -> str:
             f"{many}, as a detector found them in the picture of {_size(original)} pixels. The "
             "model reads no pixels."
         )
-    if image_noun(words) is QUERY_TOKEN:
+    if noun is not QUERY_TOKEN and image_noun(words) is QUERY_TOKEN:
         many += f", read through {counted(int(words.is_image.sum()), 'query token')}"
     return f"{many}. {_part(patches, original, seen.size)} {_form(trace, patches, seen.size)}."
+
+
+def _without_place(trace: Trace) -> str:
+    """How many tokens of the first stream with any stand for the picture, but for no place."""
+    for stream in trace.streams.values():
+        if count := int(stream.tokens.is_image.sum()):
+            noun = image_noun(stream.tokens)
+            return f"{counted(count, noun.one, noun.many)} without a place in the picture."
+    return ""
 
 
 def _views(patches: TokenTable) -> str:
@@ -51,11 +65,9 @@ def _views(patches: TokenTable) -> str:
 
 
 def _part(patches: TokenTable, original: Size, seen: Size) -> str:
-    """How much of the picture lies in patches at all; what is cropped away does not."""
+    """How much of the picture lies in patches, of which there are some; the rest is cut away."""
     whole = f"The picture of {_size(original)} pixels reaches the model"
     boxes = patches.boxes[has_place(patches)]
-    if not len(boxes):
-        return whole
     before, last = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
     behind = np.array(original) - last
     pixel = (last - before) / seen  # of those that the model sees: less is a matter of rounding

@@ -13,11 +13,12 @@ from PIL import Image
 from transformers import BatchFeature, PreTrainedModel
 
 from vl_core import __version__, capture, checkpoints, families
-from vl_core.counting import Counting, Progress
+from vl_core.answers import Answer
 from vl_core.detections import Detections
 from vl_core.errors import ModelError, TextError
 from vl_core.example import Example
 from vl_core.families import generation
+from vl_core.progress import Counting, Progress
 from vl_core.trace import Provenance, Trace, TracedExample
 
 _CANNOT_SCORE = (
@@ -151,7 +152,7 @@ class Model:
             outputs: Mapping[str, Any] = self.family.model(**inputs)
         return judge.score(example, inputs, outputs)
 
-    def answer(self, example: Example) -> str:
+    def answer(self, example: Example) -> Answer:
         """What the model answers in words: the likeliest of its list, or the text it generates.
 
         One plain run, of which nothing is kept. Raises ModelError for a model that answers nothing
@@ -168,11 +169,11 @@ class Model:
             inputs = self.family.answered(inputs)
             outputs: Mapping[str, Any] = self.family.model(**inputs)
         found = self.family.prediction(example, inputs, outputs)
-        if found.kind == "text":
-            return found.text or ""
+        if found.text is not None:
+            return Answer(found.text, found.is_cut_off)
         if found.kind != "answer":
             raise ModelError(_CANNOT_ANSWER)
-        return found.top[0][0]
+        return Answer(found.top[0][0])
 
     def _run(
         self,

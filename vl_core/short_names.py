@@ -4,9 +4,10 @@ import re
 
 from vl_core.token_attention import patch_places, token_labels, token_names
 from vl_core.trace import TokenTable
+from vl_core.trace.picture_views import WHOLE
 
 LONGEST = 16  # characters
-SHORT_VIEWS = {"whole picture": "whole"}  # of views with longer names
+SHORT_VIEWS = {WHOLE: "whole"}  # of views with longer names
 
 _PART = re.compile(r" \(\d+/\d+\)'?$|'$")  # which part of one text a token is; a closing quote
 

@@ -7,6 +7,7 @@ from vl_core.arrays import KeyMask, QueryMask
 from vl_core.trace import Block, Mask, Stack, Trace
 
 Places = Int[np.ndarray, "query"]
+BlockName = tuple[int, bytes, bytes]
 
 ROWS = 256  # of a mask, formed at once
 
@@ -20,9 +21,17 @@ def reachable_keys(stack: Stack, queries: QueryMask) -> KeyMask:
     return found
 
 
+def block_name(block: Block) -> BlockName:
+    """The same for blocks of a stack with one mask over the same queries and keys.
+
+    It holds as long as the stack is there: masks are told apart by where they lie in memory.
+    """
+    return id(block.kept.mask), block.query_positions.tobytes(), block.key_positions.tobytes()
+
+
 def _unlike(stack: Stack) -> list[Block]:
     """One block of each mask and positions: most stacks have one or two masks for all layers."""
-    return list({_name(block): block for layer in stack.blocks for block in layer}.values())
+    return list({block_name(block): block for layer in stack.blocks for block in layer}.values())
 
 
 def looks_ahead(stack: Stack) -> bool:
@@ -74,19 +83,15 @@ def can_predict(trace: Trace, stack: Stack) -> bool:
         for one in trace.stacks.values()
         if one.is_self_attention and one.query_stream == stack.query_stream
     ]
-    return bool(is_generated.any()) and any(not _looks_ahead(one) for one in own)
+    return bool(is_generated.any()) and any(not _answer_looks_ahead(one) for one in own)
 
 
-def _looks_ahead(stack: Stack) -> bool:
+def _answer_looks_ahead(stack: Stack) -> bool:
     positions = np.arange(len(stack.queries))
     return any(
         reachable_keys(stack, positions == token)[token + 1 :].any()
         for token in np.flatnonzero(stack.queries.is_generated)
     )
-
-
-def _name(block: Block) -> tuple[int, bytes, bytes]:
-    return id(block.kept.mask), block.query_positions.tobytes(), block.key_positions.tobytes()
 
 
 def _reached(mask: Mask, asking: Places, block: Block) -> KeyMask:

@@ -1,6 +1,6 @@
 """What every key would receive if the queries looked at all they may alike.
 
-It follows from the masks of a stack alone, and is what a share of attention is compared with: where
+It depends on masks and on nothing learned, and is what a share of attention is compared with: where
 half of the keys are special tokens, giving them half says nothing.
 """
 
@@ -11,6 +11,7 @@ from jaxtyping import Float
 
 from vl_core.arrays import QueryMask
 from vl_core.row_slices import slices
+from vl_core.structure import BlockName, block_name
 from vl_core.trace import Block, Stack
 
 BLOCK_ROWS = 256  # whose allowed keys are formed together
@@ -26,16 +27,12 @@ def uniform_shares(
     The mean over those of the queries that may look at anything; nan if there are none. layers:
     which, None for all. Padding is never looked at.
     """
-    known: dict[tuple[int, bytes, bytes], Total] = {}  # most layers share one mask
+    known: dict[BlockName, Total] = {}  # most layers share one mask
     shares = []
     for layer in range(stack.n_layers) if layers is None else layers:
         total, count = np.zeros(len(stack.keys)), 0
         for block in stack.blocks[layer]:
-            name = (
-                id(block.kept.mask),
-                block.query_positions.tobytes(),
-                block.key_positions.tobytes(),
-            )
+            name = block_name(block)
             if name not in known:
                 known[name] = _of_block(stack, block, queries)
             added, looking = known[name]

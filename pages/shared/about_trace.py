@@ -6,6 +6,7 @@ from pages.shared.layout import escaped
 from pages.shared.stack_names import called
 from vl_core.counted import counted
 from vl_core.trace import Provenance, Stack, Stream, Trace
+from vl_core.trace.nouns import image_noun
 
 # What each figure of a trace's fidelity compares, its unit, and what is good.
 FIDELITY = {
@@ -58,7 +59,7 @@ def _of_stream(stream: Stream) -> tuple[str, str]:
     tokens, states = stream.tokens, stream.packed_states.shape
     kinds = {
         "words": tokens.is_text & ~tokens.is_generated,
-        "patches": tokens.is_image,
+        image_noun(tokens).many: tokens.is_image,
         "special": tokens.is_special & ~tokens.is_generated,
         "of the answer": tokens.is_generated,
     }

@@ -94,12 +94,12 @@ def take_away(example: TracedExample, stack: Stack, chosen: Selection, layer: in
         npz=lambda: arrays(stack, layer, chosen.head, values()),
         figure=lambda: exported(example, answering, values(), title, chosen.picture_view),
     )
-    if offers_position(stack):
+    held = extent(stack)
+    if held != "profile" and offers_position(stack):
         st.caption(
             "In the NPZ file each row of *weights* is the position that reads its token; *profile* "
             "and the other files are what is on show."
         )
-    held = extent(stack)
     if held != "heads":
         what = f"the weights of {where}" if held == "head" else "the values on show"
         size = 4 * np.prod(stack.weights.shape[1:], dtype=float) / 2**20

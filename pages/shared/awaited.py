@@ -1,6 +1,8 @@
 """Work that several visitors wait for: whoever gives it up goes alone, and it goes on for the rest.
 
-It ends early only when nobody waits for it any more. Visitors are known by their sessions.
+Who began it or joined it waits for it, until giving it up, turning to other work or leaving; to
+see it on its way is not to wait. It ends early only when it is given up and nobody else waits.
+Visitors are known by their sessions.
 """
 
 from collections.abc import Callable
@@ -16,32 +18,36 @@ T = TypeVar("T")
 
 
 class Awaited(Job[T]):
-    """A job that knows who waits for it, and who has given it up."""
+    """A job that knows who waits for it."""
 
     def __init__(
         self, work: Callable[[Report], T], turn: AbstractContextManager[object], visitor: str
     ) -> None:
         """turn: held while it works. visitor: who wants it first."""
         self._waiting = {visitor}
-        self._gone: set[str] = set()
         super().__init__(work, turn)
 
     def join(self, visitor: str) -> None:
         """Wait for it, also after it was given up."""
-        self._gone.discard(visitor)
         self._waiting.add(visitor)
 
+    def leave(self, visitor: str) -> None:
+        """Wait no longer; it goes on."""
+        self._waiting.discard(visitor)
+
     def is_awaited_by(self, visitor: str) -> bool:
-        """Whether this visitor, who sees it on its way, waits for it: unless it was given up."""
-        if visitor not in self._gone:
-            self._waiting.add(visitor)
+        """Whether this visitor waits for it."""
         return visitor in self._waiting
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether anybody waits for it who is here."""
+        return any(map(is_here, self._waiting.copy()))
 
     def give_up(self, visitor: str, sentence: str) -> None:
         """Wait no longer; the last one of those who are here stops it, with this sentence."""
-        self._waiting.discard(visitor)
-        self._gone.add(visitor)
-        if not any(map(is_here, self._waiting.copy())):
+        self.leave(visitor)
+        if not self.is_awaited:
             self.stop(sentence)
 
 

@@ -5,15 +5,15 @@ import pandas as pd
 import streamlit as st
 
 from pages.shared import selection, session
-from pages.shared.head_numbers import ALL_PATTERNS, Numbers, pattern_numbers
+from pages.shared.head_numbers import Numbers, pattern_numbers, patterns_called
 from pages.shared.selection import Selection
 from vl_core.arrays import HeadMap
 from vl_core.trace import Stack
 
 LISTED = 400  # more rows than that nobody reads; all heads are in the table to take away
 HEIGHT = 500  # pixels, as much as the two tables beside it
-# Pixels: with these no name of a pattern is cut, and the list fits a page 800 wide; where there is
-# more room, all columns share it. The order of the rows tells the rank.
+# Pixels: with these no pattern about patches is cut, and the list fits a page 800 wide; where there
+# is more room, all columns share it. The order of the rows tells the rank.
 WIDTHS = {"layer": 50, "head": 50, "value": 84, "z": 64, "pattern": 184}
 
 
@@ -71,12 +71,13 @@ def _row(order: np.ndarray, stack: Stack, chosen: Selection) -> list[int]:
 def _table(stack: Stack, shown: Numbers, order: np.ndarray) -> pd.DataFrame:
     """One row for each of these heads, which are counted through all layers."""
     layers, heads = np.divmod(order, stack.n_heads)
+    called = patterns_called(stack)
     columns = {
         "layer": np.array(stack.layers)[layers] + 1,
         "head": heads + 1,
         "value": shown.in_own_unit[layers, heads],
         "z": None if shown.z_scores is None else shown.z_scores[layers, heads],
-        "pattern": [ALL_PATTERNS[one].name for one in pattern_numbers(stack)[layers, heads]],
+        "pattern": [called[one].name for one in pattern_numbers(stack)[layers, heads]],
     }
     return pd.DataFrame({name: column for name, column in columns.items() if column is not None})
 

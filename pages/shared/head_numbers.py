@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import floor, log10
 
 import numpy as np
 from jaxtyping import Int
@@ -94,9 +95,25 @@ class Numbers:
         return int(np.isfinite(self.cells).sum())
 
     @property
+    def decimals(self) -> int:
+        """Of a value for reading, so that it says what the map says of it."""
+        return decimals(self.scale)
+
+    @property
     def is_missing(self) -> bool:
         """Whether no head has a value."""
         return self.n_ranked == 0
+
+
+def decimals(scale: ColorScale) -> int:
+    """As many as tell a thousandth of the scale apart, as the map has under the pointer.
+
+    The browser's half is `decimalsOf` in scale.js: cells have one less.
+    """
+    span = scale.high - scale.low
+    # A half is rounded up, as browsers do.
+    in_cells = floor(0.5 - log10(span / 100)) if span > 0 else 2
+    return min(6, max(0, in_cells)) + 1
 
 
 def menu() -> dict[str, str]:
@@ -163,10 +180,15 @@ def file_name(chosen: Selection, shown: Numbers) -> str:
     return f"heads-{chosen.statistic}-{chosen.view}{specials}"
 
 
-def counted(chosen: Selection) -> str:
+def taking_part(chosen: Selection) -> str:
     """Which tokens took part, for a figure that stands by itself."""
     is_without = has_specials_choice(chosen) and not chosen.specials
     return SPECIALS_LEFT_OUT if is_without else ""
+
+
+def patterns_called(stack: Stack) -> tuple[Pattern, ...]:
+    """ALL_PATTERNS as they are called for this stack, by what its tokens of the image are."""
+    return tuple(one.named(stack) for one in ALL_PATTERNS)
 
 
 def pattern_numbers(stack: Stack) -> Int[np.ndarray, "layer head"]:

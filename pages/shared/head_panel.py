@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from pages.shared import head_effects, permalink, session
 from pages.shared.drawn_patches import drawn_patches
-from pages.shared.head_numbers import ALL_PATTERNS, Numbers, pattern_numbers
+from pages.shared.head_numbers import Numbers, pattern_numbers, patterns_called
 from pages.shared.layout import escaped, percent
 from pages.shared.measured import written
 from pages.shared.selection import Selection
@@ -21,6 +21,7 @@ from vl_core.head_stats.looks import Looks, Received, looks
 from vl_core.short_names import short_labels
 from vl_core.token_attention import has_place, token_labels
 from vl_core.trace import Stack, TokenTable
+from vl_core.trace.nouns import image_noun
 
 PICTURE_SIDE = 360  # pixels: twice what is shown, sharp on dense screens
 LISTED = 5
@@ -55,14 +56,15 @@ def looks_of(stack: Stack, chosen: Selection) -> Looks:
 def onlookers(stack: Stack) -> tuple[str, QueryMask]:
     """Whose looks at the picture are shown: words where there are any, else patches, else all."""
     queries = stack.queries
-    found = {"words": queries.is_text, "patches": queries.is_image, "tokens": ~queries.is_padding}
+    patches = image_noun(queries).many
+    found = {"words": queries.is_text, patches: queries.is_image, "tokens": ~queries.is_padding}
     return next((name, mask) for name, mask in found.items() if mask.any() or name == "tokens")
 
 
 def _all_that_count(stack: Stack) -> QueryMask:
     """Words and patches; in a stack where neither look, all that do."""
-    counted = stack.queries.is_text | stack.queries.is_image
-    return counted if counted.any() else ~stack.queries.is_padding
+    content = stack.queries.is_text | stack.queries.is_image
+    return content if content.any() else ~stack.queries.is_padding
 
 
 def facts(stack: Stack, chosen: Selection, shown: Numbers) -> None:
@@ -74,10 +76,11 @@ def facts(stack: Stack, chosen: Selection, shown: Numbers) -> None:
         st.subheader(f"Layer {number}, mean of its {counted(stack.n_heads, 'head')}", anchor=False)
     else:
         st.subheader(f"Layer {number}, head {head + 1}", anchor=False)
-    st.metric(escaped(shown.name), written(value), help=escaped(f"In {shown.unit}."))
+    said = written(value, shown.decimals)
+    st.metric(escaped(shown.name), said, help=escaped(f"In {shown.unit}."))
     st.caption(escaped(_standing(shown, layer, head)))
     if head is not None:
-        pattern = ALL_PATTERNS[pattern_numbers(stack)[layer, head]]
+        pattern = patterns_called(stack)[pattern_numbers(stack)[layer, head]]
         st.markdown(
             f"Pattern: **{escaped(pattern.name)}**",
             help=f"Named from its numbers: {escaped(pattern.rule)}.",
@@ -188,9 +191,8 @@ def strongest(stack: Stack, seen: Looks) -> None:
         },
         "weight",
     )
-    st.markdown(
-        "**Is looked at most**", help="The mean share of the attention of all words and patches."
-    )
+    who = f"words and {image_noun(stack.queries).many}"
+    st.markdown("**Is looked at most**", help=f"The mean share of the attention of all {who}.")
     shares = seen.received[1]
     most = np.argsort(-np.nan_to_num(shares), kind="stable")[:LISTED]
     keys = short_labels(stack.keys, LONGER)

@@ -16,8 +16,10 @@ from vl_core.head_stats.meaning import (
     why_missing,
     why_zero,
 )
+from vl_core.head_stats.own import OwnStatistic
 from vl_core.head_stats.passes import stored_key
 from vl_core.trace import Stack
+from vl_core.trace.nouns import image_noun
 
 
 def statistic(stack: Stack, chosen: Selection) -> Measured:
@@ -27,7 +29,7 @@ def statistic(stack: Stack, chosen: Selection) -> Measured:
     has_value = np.isfinite(values).any()
     return Measured(
         one.name,
-        one.unit,
+        _told(one, one.unit, stack),
         values,
         _definition(one, stack),
         "" if has_value else why_missing(one, stack),
@@ -52,14 +54,14 @@ def change(stack: Stack, chosen: Selection) -> Measured:
         lambda: one.of(own_stack, chosen.specials),
     )
     now = values_of(one, stack, with_specials=chosen.specials)
-    what = requests.in_its_place(shown)
+    what, unit = requests.in_its_place(shown), _told(one, one.unit, stack)
     return Measured(
         f"{one.name}, change",
-        f"{one.unit}, own picture − {'blank' if shown.instead == requests.BLANK else 'other'}",
+        f"{unit}, own picture − {'blank' if shown.instead == requests.BLANK else 'other'}",
         own - now,
         f"{' '.join(_sentences(one, stack))} Shown is its value on the picture itself minus that "
         f"on {what}, with the same question. Heads near 0 did the same whatever was in the "
-        f"picture. In {one.unit}.",
+        f"picture. In {unit}.",
         f"It has no value on {what}, or none on the picture itself.",
         limit=0.0,
         notes=Notes(("{0} own, {1} in its place",), numbers=(own, now)),
@@ -84,7 +86,7 @@ def _chosen_statistic(chosen: Selection) -> HeadStatistic:
 
 def _definition(one: HeadStatistic, stack: Stack) -> str:
     """The exact definition, with unit, range and source."""
-    parts = [*_sentences(one, stack), f"In {one.unit}{_range(one)}."]
+    parts = [*_sentences(one, stack), f"In {_told(one, one.unit, stack)}{_range(one)}."]
     if one.flow_name:
         parts.append(f"VL-InterpreT's menu called this direction “{one.flow_name}”.")
     if one.source:
@@ -96,7 +98,15 @@ def _sentences(one: HeadStatistic, stack: Stack) -> list[str]:
     """What is measured, and what of it is of the model's own answer."""
     rows = rows_of_answer(one, stack)
     both = "The attention page shows either row." if rows and _shows_either(stack) else ""
-    return [part for part in (one.definition, answer_as_text(one, stack), rows, both) if part]
+    parts = _told(one, one.definition, stack), answer_as_text(one, stack), rows, both
+    return [part for part in parts if part]
+
+
+def _told(one: HeadStatistic, text: str, stack: Stack) -> str:
+    """A text of a statistic, with patches called what they are here; what others wrote stays."""
+    if isinstance(one, OwnStatistic):
+        return text
+    return image_noun(stack.keys).named(text)
 
 
 def _shows_either(stack: Stack) -> bool:

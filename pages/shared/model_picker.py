@@ -19,7 +19,8 @@ ANY = (
 FOLDERS = " The folder of a checkpoint on the server will do as well."
 ENDING = "It stops as soon as what is being done right now has been done."
 MEANWHILE = "It is loaded for everybody. What is on show stays, and other models can be asked."
-LEFT = "You do not wait for it any more. It goes on, as others do."
+UNAWAITED = "It is being loaded, and you do not wait for it."
+OTHERS = " Others do."
 
 
 def draw() -> None:
@@ -102,17 +103,9 @@ def _offer_to_load(name: str) -> None:
 
 
 def _on_its_way(name: str, job: Awaited[None]) -> None:
-    """How far it is, and the way to wait for it no longer, or again."""
+    """How far it is and the way to wait for it no longer; to who does not wait, the way to."""
     if not job.is_stopping and not job.is_awaited_by(awaited.visitor()):
-        st.caption(LEFT)
-        st.button(
-            "Wait for it again",
-            icon=":material/undo:",
-            key="load_model",
-            on_click=models.load,
-            args=(name,),
-            width="stretch",
-        )
+        _offer_to_wait(name, job)
         return
     progress(job)
     st.caption(ENDING if job.is_stopping else MEANWHILE)
@@ -124,6 +117,20 @@ def _on_its_way(name: str, job: Awaited[None]) -> None:
         args=(name,),
         disabled=job.is_stopping,
         help="Wait for it no longer. It is loaded no further unless others wait for it.",
+        width="stretch",
+    )
+
+
+def _offer_to_wait(name: str, job: Awaited[None]) -> None:
+    """That this visitor does not wait for what is on its way, whether others do, and the choice."""
+    st.caption(UNAWAITED + OTHERS * job.is_awaited)
+    st.button(
+        "Wait for it",
+        icon=":material/hourglass_empty:",
+        key="load_model",
+        on_click=models.load,
+        args=(name,),
+        help="See how far it is. As long as you wait for it nobody else can stop it.",
         width="stretch",
     )
 

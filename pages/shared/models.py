@@ -1,7 +1,8 @@
 """The models of this server: the embedded one, those that are loaded, and loading others.
 
 A model is loaded in the background, for all visitors; whoever waits for it goes on with another,
-and whoever gives it up leaves it to the others.
+and whoever gives it up leaves it to the others. A visitor waits for one at a time, the last one
+asked for.
 Downloads go side by side, weights are read one model after the other: only so it is known what
 fits into the memory.
 """
@@ -95,6 +96,8 @@ def load(name: str) -> None:
         jobs, visitor = _jobs(), awaited.visitor()
         if is_ready(name):
             return
+        for other in jobs.values():
+            other.leave(visitor)
         if name in jobs and not jobs[name].is_done:
             jobs[name].join(visitor)
             return

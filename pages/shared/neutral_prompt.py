@@ -43,20 +43,12 @@ def draw(
     stack: one of the trace's own, with its sinks: dividing takes them out. wanted_view: of the
     picture, where the model has several. Nothing is offered where nothing can be divided.
     """
-    if not can_divide(trace, stack):
+    if not (can_divide(trace, stack) and _is_wanted()):
         return
-    is_wanted = st.toggle(
-        "Divide by a neutral prompt",
-        key="neutral_prompt",
-        help=f"Runs the model once more, with “{NEUTRAL_PROMPT}”: this takes as long as the "
-        "analysis of your own question did.",
-    )
-    if not is_wanted:
-        return
-    noun = image_noun(stack.keys)
+    definition = image_noun(stack.keys).named(DEFINITION)
     st.caption(
-        f"{escaped(DEFINITION.replace('patch', noun.one))} 1 × is looked at for either, more is "
-        f"looked at for this question. Source: {SOURCE}."
+        f"{escaped(definition)} 1 × is looked at for either, more is looked at for this question. "
+        f"Source: {SOURCE}."
     )
     try:
         neutral = session.trace_of(replace(session.request(), question=NEUTRAL_PROMPT))
@@ -65,6 +57,21 @@ def draw(
         st.info(escaped(str(error)), icon=":material/info:")
         return
     view = view_on_show(stack.keys, wanted_view)
+    _draw_map(trace, stack, found, where, view)
+    st.caption(_said(found, stack.keys, neutral.streams[stack.query_stream].tokens, view))
+
+
+def _is_wanted() -> bool:
+    return st.toggle(
+        "Divide by a neutral prompt",
+        key="neutral_prompt",
+        help=f"Runs the model once more, with “{NEUTRAL_PROMPT}”: this takes as long as the "
+        "analysis of your own question did.",
+    )
+
+
+def _draw_map(trace: Trace, stack: Stack, found: Relative, where: str, view: str) -> None:
+    """The patches of a view colored by what they get, and how, or why there is nothing to color."""
     if (in_view(stack.keys, view) & np.isfinite(found.values)).any():
         figure = _figure(trace, stack, found, f"Relative to a neutral prompt: {where}", view)
         st.plotly_chart(figure, theme=None, width="content", key="neutral_prompt_map")
@@ -78,7 +85,6 @@ def draw(
             "divide by. Choose another head or layer.",
             icon=":material/info:",
         )
-    st.caption(_said(found, stack.keys, neutral.streams[stack.query_stream].tokens, view))
 
 
 def _figure(trace: Trace, stack: Stack, found: Relative, title: str, view: str) -> "go.Figure":
@@ -95,8 +101,8 @@ def _said_of_colors(keys: TokenTable, values: np.ndarray, view: str) -> str:
     """How colors tell ratios, and how many lie beyond them."""
     ratios = values[in_view(keys, view) & np.isfinite(values)]
     limit = 2 ** reach(ratios)
-    said = f"Each step of color is a doubling: 1 × is pale, {limit:,} × and more is the last red, "
-    said += f"1/{limit:,} × and less the last blue."
+    said = f"Equal distances in color are equal factors: 1 × is pale, {limit:,} × and more is the "
+    said += f"last red, 1/{limit:,} × and less the last blue."
     count = n_beyond(ratios)
     if not count:
         return said

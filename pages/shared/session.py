@@ -31,8 +31,8 @@ from vl_core.trace import Trace
 if TYPE_CHECKING:
     from vl_core.attribution.ablation import HeadEffects
     from vl_core.capture import Estimate
-    from vl_core.counting import Progress
     from vl_core.model import Model
+    from vl_core.progress import Progress
 
 T = TypeVar("T")
 

@@ -1,35 +1,26 @@
-"""What to analyse: a model, a picture (gallery, new scene or upload) and a question."""
+"""What to analyse: a model, a picture (gallery, new scene or upload) and a question about it."""
 
 from dataclasses import replace
 
 import streamlit as st
 
-from pages.shared import files, kept, model_picker, models, permalink, requests, selection, session
+from pages.shared import (
+    files,
+    model_picker,
+    models,
+    permalink,
+    question_form,
+    requests,
+    session,
+)
 from pages.shared.data_sets import browsing, set_picture, set_show
 from pages.shared.layout import escaped
 from pages.shared.requests import OWN_TENSORS, Request, Upload
 from vl_core.datasets import gallery
-from vl_core.errors import ImageError, VLError
+from vl_core.errors import VLError
 
 SOURCES = {"gallery": "Gallery", "scene": "Scene", "upload": "Upload"}
 SET = {"set": "Data set"}  # offered as soon as an example of a data set was on show
-INSTEAD = (
-    "Put something else in place of the picture and ask the same: what does not change was not "
-    "about the picture."
-)
-NO_PIXELS = (
-    "This model reads no pixels but the regions that a detector found, and those would stay the "
-    "same whatever picture stood here."
-)
-REGIONS = (
-    "This model reads no pixels but the regions that a detector found in the picture. Add the file "
-    "with these above."
-)
-REGIONS_ELSEWHERE = (
-    "This model reads no pixels but the regions that a detector found in a picture. Choose "
-    "*Upload* to bring both."
-)
-MAX_QUESTION = 500  # characters; the model's own limit is counted in tokens and said by the core
 
 
 def draw() -> None:
@@ -62,7 +53,7 @@ def _fill_in() -> None:
             return
         wanted = session.request()
     st.session_state["source"] = wanted.source
-    st.session_state["typed"] = st.session_state["question"] = wanted.question
+    question_form.fill_in(wanted.question)
     if wanted.model != OWN_TENSORS:
         model_picker.fill_in(wanted.model)
     if wanted.source == "set":
@@ -79,12 +70,12 @@ def _suggest_question() -> None:
     """Going to another kind of picture, offer a question that suits what is chosen there."""
     source, seed = st.session_state["source"], st.session_state["seed"]
     if source == "gallery":
-        _type(requests.gallery_entry(st.session_state["shown_entry"]).question.text)
+        question_form.fill_in(requests.gallery_entry(st.session_state["shown_entry"]).question.text)
     elif source == "scene" and seed is not None:
         shown = Request(_model(), "scene", str(seed), "")
-        _type(requests.known_questions(shown)[0].text)
+        question_form.fill_in(requests.known_questions(shown)[0].text)
     elif source == "set":
-        _type("")
+        question_form.fill_in("")
 
 
 def _gallery() -> None:
@@ -104,7 +95,7 @@ def _show_gallery_entry() -> None:
     if st.session_state["entry"] == st.session_state["shown_entry"]:
         return
     entry = requests.gallery_entry(st.session_state["entry"])
-    _ask(Request(_model(), "gallery", entry.name, entry.question.text))
+    question_form.ask(Request(_model(), "gallery", entry.name, entry.question.text))
 
 
 def _scene() -> None:
@@ -122,7 +113,7 @@ def _draw_scene() -> None:
     st.session_state["seed"] = seed
     wanted = Request(_model(), "scene", str(seed), "")
     asked = [replace(wanted, question=one.text) for one in requests.known_questions(wanted)]
-    _ask(next(filter(session.can_read, asked), asked[0]))
+    question_form.ask(next(filter(session.can_read, asked), asked[0]))
 
 
 def _upload() -> None:
@@ -135,7 +126,7 @@ def _upload() -> None:
         regions="" if regions is None else requests.digest(regions),
     )
     upload = None if picture is None else Upload(picture, regions)
-    _question(chosen, upload, has_picture=picture is not None)
+    question_form.draw(chosen, upload, has_picture=picture is not None)
 
 
 def _set() -> None:
@@ -158,7 +149,7 @@ def _set() -> None:
     if preview is not None:
         st.image(preview.svg, alt=title, width=preview.width)
     st.caption(escaped(title))
-    _question(chosen, None, placeholder="As the set has it")
+    question_form.draw(chosen, None, placeholder="As the set has it")
 
 
 def _offer(chosen: Request, title: str) -> None:
@@ -172,122 +163,16 @@ def _offer(chosen: Request, title: str) -> None:
     name = f"{chosen.source} {chosen.name}"
     preview = session.preview(name, lambda: files.thumbnail(scene.render(requests.DISPLAY_SIDE)))
     st.image(preview, alt=title, width="stretch")
-    asked = _question(chosen, None)
+    asked = question_form.draw(chosen, None)
     with st.expander("Suggested questions"):
         for index, text in enumerate(questions):
             st.button(
                 escaped(text),
                 key=f"suggestion_{index}",
                 type="tertiary",
-                on_click=_ask,
+                on_click=question_form.ask,
                 args=(replace(asked, question=text),),
             )
-
-
-def _question(
-    chosen: Request,
-    upload: Upload | None,
-    *,
-    has_picture: bool = True,
-    placeholder: str | None = None,
-) -> Request:
-    """The question's field and what the model is shown; returns all that is chosen."""
-    # Streamlit forgets a field that a run does not draw; what stood in it is kept beside it.
-    st.session_state.setdefault("question", st.session_state.get("typed", ""))
-    # What the form was sent with is known before it is drawn.
-    asked = replace(chosen, question=st.session_state["question"], instead=_instead(chosen))
-    wanted = _lacking(chosen)
-    is_ready = has_picture and models.is_ready(_model()) and wanted is None
-    found = kept.foreseen(asked, upload) if is_ready else None
-    with st.form("question_form", border=False):
-        st.text_input("Question", key="question", max_chars=MAX_QUESTION, placeholder=placeholder)
-        is_asked = st.form_submit_button(
-            "Analyse",
-            type="primary",
-            icon=":material/play_arrow:",
-            width="stretch",
-            # Another question may do where the text is refused, but not where the picture is.
-            disabled=not is_ready or isinstance(found, ImageError),
-        )
-    st.session_state["typed"] = st.session_state["question"]
-    names = {"": "The picture itself"} | requests.replacements(chosen)
-    # The field follows what is on show, which also the pages can change.
-    st.session_state["instead"] = asked.instead
-    st.selectbox(
-        "Shown to the model",
-        list(names),
-        format_func=names.get,
-        key="instead",
-        on_change=_put_in_place,
-        args=(asked, upload),
-        disabled=not is_ready or _reads_regions(),
-        help=NO_PIXELS if _reads_regions() else INSTEAD,
-    )
-    if has_picture and wanted is not None:
-        st.info(wanted)
-    elif is_ready:
-        kept.tell(found)
-    if is_asked:
-        _note(asked, upload)
-    elif is_ready and session.wanted().model not in {asked.model, OWN_TENSORS}:
-        st.caption("On show is still what another model did; *Analyse* asks this one.")
-    return asked
-
-
-def _reads_regions() -> bool:
-    return models.feature_width(_model()) is not None
-
-
-def _lacking(chosen: Request) -> str | None:
-    """What must be brought beside the picture before the model can be asked, as Markdown."""
-    if not _reads_regions() or chosen.regions:
-        return None
-    return REGIONS if chosen.source == "upload" else REGIONS_ELSEWHERE
-
-
-def _instead(chosen: Request) -> str:
-    """What stands in the place of the chosen picture, if that is the one on show."""
-    shown = session.wanted()
-    return shown.instead if _is_same_picture(shown, chosen) else ""
-
-
-def _is_same_picture(one: Request, other: Request) -> bool:
-    return replace(one, question="", instead="", regions="") == replace(
-        other, question="", instead="", regions=""
-    )
-
-
-def _put_in_place(asked: Request, upload: Upload | None) -> None:
-    """Analyse with what was chosen in the picture's place; on that picture all stays selected."""
-    wanted = replace(asked, instead=st.session_state["instead"])
-    if _is_same_picture(session.request(), wanted):
-        session.ask(wanted, upload)
-    else:
-        _note(wanted, upload)
-
-
-def _ask(wanted: Request) -> None:
-    """Write the question into its field, and ask it unless the model must be loaded first.
-
-    Or unless it lacks what a gallery does not have.
-    """
-    _type(wanted.question)
-    if models.is_ready(wanted.model) and _lacking(wanted) is None:
-        _note(wanted, None)
-
-
-def _type(question: str) -> None:
-    """Write into the question's field; only before it is drawn, Streamlit forbids it afterwards."""
-    st.session_state["typed"] = st.session_state["question"] = question
-
-
-def _note(wanted: Request, upload: Upload | None) -> None:
-    """Ask; of another model no layer, head or stack is the same."""
-    if wanted.model == session.request().model:
-        selection.forget_tokens()
-    else:
-        selection.forget()
-    session.ask(wanted, upload)
 
 
 def _model() -> str:

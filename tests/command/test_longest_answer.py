@@ -34,10 +34,11 @@ def test_answers_are_as_long_as_is_asked_for(llava, picture, tmp_path):
     assert [trace.provenance.preprocessing["max_answer_tokens"] for trace in said] == counts
 
 
-def test_the_help_says_how_long_answers_are_by_themselves(capsys):
+@pytest.mark.parametrize("command", ["trace", "score"])
+def test_the_help_says_how_long_answers_are_by_themselves(capsys, command):
     """Without loading what would know it."""
     with pytest.raises(SystemExit):
-        main(["trace", "--help"])
+        main([command, "--help"])
 
     assert f"of a model that writes its answer (default: {LONGEST})" in capsys.readouterr().out
 
@@ -50,6 +51,28 @@ def test_runs_of_answers_of_other_lengths_are_other_runs(llava, vcr, tmp_path):
 
     with pytest.raises(SystemExit, match="max_answer_tokens"):
         main([*begun, "6"])
+
+
+def test_answers_to_a_table_are_as_long_as_is_asked_for(llava, picture, tmp_path, capsys):
+    """How many were cut off is told, also of those of before; other lengths are not mixed in."""
+    rows = [{"image": str(picture.name), "question": text, "answer": "red"} for text in "ab"]
+    table = picture.parent / "rows.jsonl"
+    table.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    begun = ["score", str(table), "--model", str(llava), "--to", str(tmp_path / "a.jsonl")]
+
+    main([*begun, "--longest-answer", "5", "--limit", "1"])
+
+    told = capsys.readouterr().out
+    assert "1 answer cut off, as no more tokens were allowed; --longest-answer allows" in told
+    with pytest.raises(SystemExit, match="it differs in max_answer_tokens"):
+        main(begun)
+    main([*begun, "--longest-answer", "5"])
+    assert "2 answers cut off" in capsys.readouterr().out
+    _, *lines = (tmp_path / "a.jsonl").read_text(encoding="utf-8").splitlines()
+    kept = [json.loads(line) for line in lines]
+    model = vl_core.load(str(llava)).with_longest_answer(5)
+    said = [model.answer(vl_core.Example(picture, text)) for text in "ab"]
+    assert [(one["said"], one["is_cut_off"]) for one in kept] == [(one.text, True) for one in said]
 
 
 def test_a_model_that_writes_no_answer_is_refused(picture, tmp_path):

@@ -80,7 +80,7 @@ def test_a_set_is_scored_and_gone_on_with(vcr, tmp_path, capsys):
     assert len(lines.splitlines()) == 1 + 2 * ITEMS + 1
     told = capsys.readouterr().out
     assert "Q->AR: 1.0000" in told
-    assert f"{2 * ITEMS} questions scored, 0 of their parts" in told
+    assert f"{2 * ITEMS} questions scored, 0 items or options could not be read" in told
 
 
 def test_questions_that_are_in_no_figure_are_counted(vcr, tmp_path, capsys):
@@ -114,7 +114,7 @@ def test_a_file_keeps_scores_as_they_are(tmp_path):
     kept = [
         one(3, 0, "sources", [0.1, np.nan], (1,)),
         one(4, 1, "Q->A", [1.5, -2.25, 0], None),
-        Answered(5, "\ud800", 0, "question", "a “star”\n", "star"),
+        Answered(5, "\ud800", 0, "question", "a “star”\n", answer="star", is_cut_off=True),
     ]
     file = ScoreFile(tmp_path / "a.jsonl", {"data": "a"})
     for each in kept:
@@ -158,10 +158,12 @@ def test_questions_without_candidates_are_asked_and_compared(questions, capsys):
     assert f"answers: {2 / 3:.4f} (over 3 questions)" in told.out
     assert "another word of the same meaning counts as wrong" in told.out
     assert "candidates: " in told.out
-    assert "1 question scored, 3 answered, 2 of their parts could not be read" in told.out
+    assert "1 question scored, 3 answered, 1 item or option could not be read" in told.out
+    assert "1 not asked: one option only, and nothing to choose" in told.out
     assert "1 not asked: without candidates, and no answer of the set's own" in told.out
     assert "nowhere.png cannot be read" in told.err
-    assert "there is one option only, and nothing to choose" in told.err
+    assert "1 could not be read:" in told.err
+    assert "cut off" not in told.out
     assert "1 box left out, as it is no place in its picture:" in told.err
     assert "line 7 of rows.jsonl: Region box 2 has the box (1.0, 1.0, 9000.0, 9.0)" in told.err
 
@@ -182,13 +184,40 @@ def test_answers_are_gone_on_with(questions, tmp_path, capsys, monkeypatch):
     assert f"answers: {2 / 3:.4f} (over 3 questions)" in capsys.readouterr().out
 
 
-def test_a_model_that_answers_nothing_is_told_in_one_line(questions, monkeypatch):
-    """With the set that wants it."""
+@pytest.fixture
+def refusals(monkeypatch):
+    """A model that answers nothing: the questions that it refused."""
+    asked = []
 
-    def refuse(*_):
+    def refuse(_, example):
+        asked.append(example.text)
         raise ModelError("This model answers no questions.")
 
     monkeypatch.setattr(Model, "answer", refuse)
+    return asked
+
+
+def test_a_model_that_answers_nothing_has_the_figures_of_candidates(
+    questions, tmp_path, capsys, refusals
+):
+    """It is not asked twice, and a run is gone on with."""
+    arguments = ["score", str(questions), "--to", str(tmp_path / "a.jsonl")]
+    for _ in range(2):
+        main(arguments)
+
+        told = capsys.readouterr().out
+        assert "candidates: 1.0000 (over 1 question)" in told
+        assert "4 not answered: without candidates. This model answers no questions." in told
+        assert "1 not asked: without candidates" in told
+    assert len(refusals) == 2
+    assert len((tmp_path / "a.jsonl").read_text(encoding="utf-8").splitlines()) == 2
+
+
+@pytest.mark.usefixtures("refusals")
+def test_a_model_that_answers_nothing_is_told_in_one_line(questions):
+    """With the set that wants it, where there is nothing else."""
+    rows = [json.dumps({"image": "a.png"} | row) for row in ROWS if "candidates" not in row]
+    questions.write_text("\n".join(rows), encoding="utf-8")
     with pytest.raises(
         SystemExit,
         match=r"score: rows\.jsonl has a question without candidates, item 0\. This model answers",
@@ -206,6 +235,28 @@ def test_a_set_that_tells_no_answer_has_no_figure(questions, capsys, monkeypatch
     told = capsys.readouterr().out
     assert "The set does not tell what is right, so there is no figure." in told
     assert "1 not asked" in told
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        json.dumps({"question": "is there a star?", "answer": "no", "image": "nowhere.png"}),
+        json.dumps({"question": "a star?", "image": "a.png", "candidates": ["no"], "answer": 0}),
+        json.dumps({"question": "a star?", "image": "a.png", "candidates": ["no"], "answer": 7}),
+    ],
+    ids=["no picture", "one option", "damaged"],
+)
+def test_a_set_of_which_nothing_could_be_judged_is_not_said_to_tell_nothing(
+    questions, capsys, content
+):
+    """Its answers are told, or nobody knows whether they are."""
+    questions.write_text(content, encoding="utf-8")
+
+    main(["score", str(questions)])
+
+    told = capsys.readouterr().out
+    assert "does not tell" not in told
+    assert "No question whose right answer is told could be judged, so there is no" in told
 
 
 def test_no_model_is_run_on_tensors_of_another(tmp_path, monkeypatch):
@@ -287,7 +338,10 @@ def test_a_submission_of_which_an_item_is_damaged_is_refused(vcr, tmp_path):
     first, second, *_ = (vcr / "test.jsonl").read_text(encoding="utf-8").splitlines()
     (folder / "test.jsonl").write_text(f"{first}\n{second}\n{second[:50]}\n", encoding="utf-8")
 
-    with pytest.raises(SystemExit, match=r"1 of 3 questions without a score, the first .* item 2"):
+    with pytest.raises(SystemExit, match=r"1 of 3 questions has no score, the first .* item 2"):
+        main(["score", str(folder), "--submission", str(tmp_path / "a.csv")])
+    (folder / "test.jsonl").write_text(f"{first}\n{second[:50]}\n{second[:60]}\n", "utf-8")
+    with pytest.raises(SystemExit, match=r"2 of 3 questions have no score, the first .* item 1"):
         main(["score", str(folder), "--submission", str(tmp_path / "a.csv")])
     assert not (tmp_path / "a.csv").exists()
 
@@ -323,7 +377,7 @@ def test_only_whole_sets_are_submitted(webqa, folder_of_words, tmp_path):
     (folder / "WebQA_test.json").write_text(json.dumps(questions), encoding="utf-8")
     for name in ("imgs.tsv", "imgs.lineidx"):
         (folder / name).symlink_to(webqa / name)
-    with pytest.raises(SystemExit, match=f"1 of {ITEMS} questions without a score, the first .* 0"):
+    with pytest.raises(SystemExit, match=f"1 of {ITEMS} questions has no score, the first .* 0"):
         main([arguments[0], str(folder), *arguments[2:]])
     with pytest.raises(SystemExit, match="no submission file of scores for a set of the kind"):
         main(["score", str(folder_of_words), "--submission", str(tmp_path / "a.json")])

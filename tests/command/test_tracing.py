@@ -196,7 +196,11 @@ def test_a_damaged_table_of_another_item_is_left_out_and_told_of(begun, vcr, cap
     main([*BEGIN, str(vcr), "--to", str(begun)])
     told = capsys.readouterr().err
     assert "2 examples in" in told
-    assert "1 table in parts left out as damaged" in told
+    assert "1 table in parts is damaged and left out; it is made again when its item is" in told
+    (begun / "parts" / "0000002-0-01.parquet").write_bytes(b"junk")
+    main([*BEGIN, str(vcr), "--to", str(begun)])
+    told = capsys.readouterr().err
+    assert "2 tables in parts are damaged and left out; they are made again when their" in told
 
 
 def test_a_set_of_the_same_name_and_length_is_another_one(tmp_path):

@@ -93,7 +93,9 @@ def test_one_question_for_all_is_not_for_tables(tmp_path):
 def test_pictures_without_any_text_are_refused(tmp_path):
     """With what could be done."""
     root = folder(tmp_path / "set", ["a.png", "b.png"])
-    with pytest.raises(DatasetError, match=r"Nothing is asked of 2 pictures in set\. Put a tab"):
+    with pytest.raises(
+        DatasetError, match=r"Nothing is asked of the 2 pictures in set\. Put a tab"
+    ):
         module.opened(root)
 
 

@@ -307,7 +307,14 @@ def test_places_are_those_of_the_picture_as_it_is_kept(tmp_path, quick):
 
 
 BOXES = {
-    "without a place": (np.vstack([grid(2, 3, (60, 32)), np.full((2, 4), np.nan)]), "2 of 8"),
+    "without a place": (
+        np.vstack([grid(2, 3, (60, 32)), np.full((2, 4), np.nan)]),
+        "2 of 8 patches have",
+    ),
+    "one without": (
+        np.vstack([grid(2, 3, (60, 32)), np.full((1, 4), np.nan)]),
+        "1 of 7 patches has",
+    ),
     "twice the same": (np.vstack([grid(2, 3, (60, 32))] * 2), "12 patches do not tile"),
     "a gap": (grid(2, 3, (60, 32))[[0, 1, 2, 3, 5]], "5 patches do not tile"),
     "of two sizes": (

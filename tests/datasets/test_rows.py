@@ -170,7 +170,7 @@ def test_candidates_are_options_of_which_the_answer_is_right(answer, right, form
 @pytest.mark.parametrize("answer", ["a bird", 4, -1, "-1", "1.5", True])
 def test_an_answer_that_is_none_of_the_candidates_is_refused(answer):
     """It would be counted as wrong whatever a model says."""
-    with pytest.raises(DatasetError, match=r"is none of 4 candidates, nor the number of one"):
+    with pytest.raises(DatasetError, match=r"is none of the 4 candidates, nor the number of one"):
         only(candidates=CANDIDATES, answer=answer)
 
 

@@ -158,8 +158,8 @@ def test_answers_count_by_their_words():
     """Upper case, marks and articles aside; without any there is no figure."""
     pairs = [("The dog.", "dog"), ("a cat", "dog"), ("dogs", "dog"), ("DOG", "a dog")]
     known = [
-        Answered(number, f"item {number}", 0, "question", *pair)
-        for number, pair in enumerate(pairs)
+        Answered(number, f"item {number}", 0, "question", said, answer=right, is_cut_off=False)
+        for number, (said, right) in enumerate(pairs)
     ]
     assert [each.is_right for each in known] == [True, False, False, True]
     assert scored.of_answers(known[:3]) == [("answers", pytest.approx(1 / 3))]

@@ -61,13 +61,13 @@ def test_scores_are_those_of_the_models_card(items, found, rationales):
 
 
 def test_what_is_right_is_counted_as_the_card_counts(items, data, found):
-    """The same hits on each item, by the labels that the files tell."""
+    """The same on each item, by the labels that the files tell."""
     labels = np.array([[min(asked.right) for asked in item.asked] for item in data])
-    hits = [tasks._choice_hits(Subject(), items, rationales=one) for one in (False, True)]
+    counted = [tasks._choice_credits(Subject(), items, rationales=one) for one in (False, True)]
     shares = accuracy(found[:, 0], labels[:, 0], found[:, 1], labels[:, 1])
 
-    assert (found.argmax(axis=2) == labels).T.tolist() == [one.tolist() for one in hits]
-    assert shares == (hits[0].mean(), hits[1].mean(), (hits[0] & hits[1]).mean())
+    assert (found.argmax(axis=2) == labels).T.tolist() == [one.tolist() for one in counted]
+    assert shares == (counted[0].mean(), counted[1].mean(), (counted[0] * counted[1]).mean())
     assert shares.both >= 0.9
 
 

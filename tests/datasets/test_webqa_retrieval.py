@@ -86,12 +86,28 @@ def test_the_best_threshold_is_the_best_there_is(seed, step):
     assert [chosen(own, found) for own in scores] == [chosen(own, lowest) for own in scores]
 
 
-@pytest.mark.parametrize("kind", [np.float32, np.float64])
-def test_scores_with_no_number_between_them_are_parted(kind):
-    """Halfway between two neighbors is one of them."""
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("steps", range(3))
+def test_scores_with_no_number_between_them_are_parted(kind, steps):
+    """Halfway between two neighbors is one of them, and either may be in half of the cases."""
     low = kind(1)
+    for _ in range(steps):
+        low = np.nextafter(low, kind(2))
     scores = [np.array([low, np.nextafter(low, kind(2))])]
-    assert chosen(scores[0], best_threshold(scores, [frozenset({1})])) == (1,)
+    right = [frozenset({1})]
+
+    found = best_threshold(scores, right)
+
+    assert chosen(scores[0], found) == (1,)
+    assert retrieval(scores, right, found) == (1, 1, 1)
+
+
+def test_a_threshold_is_not_rounded_to_the_scores_precision():
+    """It may lie between two numbers that float32 knows: 0.1 is a little below its own."""
+    scores = np.array([0.1, 0.3, -0.2], np.float32)
+
+    assert chosen(scores, 0.1) == (0, 1)
+    assert retrieval([scores], [frozenset({0, 1})], 0.1).f1 == 1
 
 
 def test_nothing_to_measure_is_refused():

@@ -9,7 +9,7 @@ import torch
 import vl_core
 from tests.builders import random_picture
 from tests.families.generating import KINDS
-from vl_core import counting
+from vl_core import progress
 from vl_core.families import generation
 from vl_core.model import on_device
 
@@ -40,7 +40,7 @@ def test_each_token_is_heard_once(model):
 
 def test_a_trace_tells_how_far_its_answer_is(model, monkeypatch):
     """Each token as it comes, out of as many as there may be."""
-    monkeypatch.setattr(counting, "EVERY", 0.0)
+    monkeypatch.setattr(progress, "EVERY", 0.0)
     steps = []
     trace = model.trace(EXAMPLE, steps.append)
 

@@ -7,7 +7,17 @@ from transformers import BartConfig, BartForConditionalGeneration, GenerationCon
 
 from tests.families import tiny
 from tests.families.decoder_checks import DEMANDS
+from vl_core.errors import ModelError
 from vl_core.families import generation
+
+
+class Brief(generation.Generating):
+    """A model that can read 19 tokens of its own."""
+
+    @property
+    def most_tokens(self):
+        """All of them."""
+        return 19
 
 
 @pytest.fixture
@@ -123,3 +133,24 @@ def test_a_model_may_have_any_number_of_ends(demanding, end, wanted):
     generation.make_greedy(demanding)
 
     assert generation.ends(demanding) == wanted
+
+
+@pytest.mark.parametrize("count", [1, 19, np.int64(7)])
+def test_an_answer_may_have_as_many_tokens_as_a_whole_number_says(count):
+    """Any kind of whole number, kept as a plain one, which files can hold."""
+    found = Brief().with_longest_answer(count).longest_answer
+
+    assert found == count
+    assert type(found) is int
+
+
+@pytest.mark.parametrize("wrong", [0, 20, 5.5, 5.0, True, "9", None, float("nan")])
+def test_what_is_no_whole_number_of_tokens_is_refused(wrong):
+    """As it came, with what would do."""
+    with pytest.raises(ModelError) as refused:
+        Brief().with_longest_answer(wrong)
+
+    assert str(refused.value) == (
+        f"Answers of {wrong!r} tokens at most were asked for; this model can give them 1 to 19. "
+        "Choose a whole number between."
+    )

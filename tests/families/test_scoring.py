@@ -23,6 +23,7 @@ from tests.families import (
     test_vilt,
 )
 from vl_core import families
+from vl_core.answers import Answer
 from vl_core.errors import ModelError, TextError
 from vl_core.example import Example, joined_parts
 
@@ -206,7 +207,8 @@ def test_a_decoder_answers_what_its_trace_says(decoder):
     """In words, all that it generates."""
     example = Example(random_picture(SIZE), QUESTION)
 
-    assert decoder.answer(example) == decoder.trace(example).prediction.text
+    said = decoder.trace(example).prediction
+    assert decoder.answer(example) == Answer(said.text, said.is_cut_off)
 
 
 def test_models_that_compare_answer_nothing(matching):

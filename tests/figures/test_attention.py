@@ -8,10 +8,9 @@ import pytest
 from tests.builders import random_picture, random_tokens
 from tests.decoders import WHOLE, language_tokens
 from vl_core.attention_matrix import Matrix
-from vl_core.families import geometry
 from vl_core.figures import attention
 from vl_core.figures.style import KIND_COLORS, VIEW_TINTS
-from vl_core.trace import TokenTable
+from vl_core.trace import TokenTable, picture_views
 
 CLS, SEP = 0, 4  # around three words; 2 x 4 patches and one token of padding follow
 
@@ -224,6 +223,6 @@ def test_long_names_do_not_take_the_room_of_the_matrix(tokens, weights):
 
 def test_every_view_of_a_family_has_a_tint_of_its_own():
     """By its name, and there is none but these."""
-    tints = [VIEW_TINTS[view] for view in (geometry.WHOLE, geometry.TILES)]
+    tints = [VIEW_TINTS[view] for view in (picture_views.WHOLE, picture_views.TILES)]
 
     assert len(set(tints)) == len(VIEW_TINTS) == 2

@@ -242,3 +242,18 @@ def test_an_answer_without_a_prompt_has_no_token_before_it():
     stack = random_stack(queries=said, keys=asked, streams=("answer", "question"))
 
     assert rows_of_answer(head_stats.TEXT_TO_TEXT_MASS, stack).endswith("predicts the next.")
+
+
+def test_a_query_token_before_an_answer_is_called_so():
+    """And so it is where a statistic needs them, on either side."""
+    said = np.arange(4) == 3
+    kinds = ["text", "image", "image", "text"]
+    tokens = TokenTable.of(["what", "query 1", "query 2", "red"], kinds, is_generated=said)
+    stack = random_stack(queries=tokens, mask="causal")
+
+    told = rows_of_answer(head_stats.TEXT_TO_TEXT_MASS, stack)
+    assert told.endswith("is predicted at a query token, whose row is no word's.")
+    words = random_tokens(3, 0, 0)
+    across = random_stack(queries=words, keys=tokens, streams=("language", "vision"))
+    assert "no query tokens look" in why_missing(head_stats.IMAGE_TO_TEXT_MASS, across)
+    assert "query tokens inside those places" in why_missing(head_stats.GROUNDING, across)

@@ -16,7 +16,7 @@ from vl_core.head_stats.pattern import (
     special_beyond_uniform,
     uniform_reach,
 )
-from vl_core.trace import Block, KeptWeights, Stack
+from vl_core.trace import Block, KeptWeights, Stack, TokenTable
 
 TOKENS = random_tokens(n_text=4, rows=3, columns=5, size=(50, 30))
 COUNT = len(TOKENS)
@@ -190,3 +190,34 @@ def test_uniform_reach_forms_no_table_of_all_pairs():
         assert tracemalloc.get_traced_memory()[1] < 30e6
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize("count", [3, 6, 10, 11, 49])
+def test_where_all_keys_are_special_nothing_is_beyond_uniform(count):
+    """However many there are: their equal shares add up to one but for the rounding."""
+    keys = TokenTable.of([f"[{number}]" for number in range(count)], ["special"] * count)
+    words = random_tokens(n_text=4, rows=0, columns=0, specials=False)
+    stack = random_stack(queries=words, keys=keys, streams=("language", "memory"))
+
+    assert np.isnan(special_beyond_uniform(stack)).all()
+    assert "special tokens (sink)" not in {one.name for row in patterns(stack) for one in row}
+
+
+def test_a_pattern_is_drawn_with_what_its_tokens_are():
+    """Regions on either side, or patches on one and query tokens on the other; its key stays."""
+    regions = replace(TOKENS, texts=tuple(f"region {i}" for i in range(COUNT)))
+    queries = replace(TOKENS, texts=tuple(f"query {i}" for i in range(COUNT)))
+    near = next(one for one in PATTERNS if one.name == "patches near by")
+
+    drawn = [
+        near.named(stack)
+        for stack in (
+            random_stack(queries=TOKENS),
+            random_stack(queries=regions),
+            random_stack(queries=queries, keys=TOKENS, streams=("queries", "vision")),
+        )
+    ]
+
+    assert drawn[0] == near
+    assert [one.name for one in drawn[1:]] == ["regions near by", "image tokens near by"]
+    assert drawn[1].rule.startswith("regions give at least half of their attention to regions")

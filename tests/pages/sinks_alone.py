@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from pages.shared import neutral_prompt, selection, session, sinks
+from pages.shared import neutral_prompt, selection, session, sink_sentences, sinks
 from vl_core.head_stats import SPECIAL_SHARE
 from vl_core.sinks import mean_row
 
@@ -15,8 +15,8 @@ def main() -> None:
     stack = trace.stacks[chosen.stack]
     layer = None if chosen.all_layers else chosen.layer
     shown = sinks.choice(trace, stack)
-    sinks.of_rows(shown, layer, chosen.head, chosen.tokens, chosen.direction)
-    sinks.of_heads(shown, chosen.layer, chosen.head)
+    sink_sentences.of_rows(shown, layer, chosen.head, chosen.tokens, chosen.direction)
+    sink_sentences.of_heads(shown, chosen.layer, chosen.head)
     row = mean_row(shown.stack, layer, chosen.head, list(chosen.tokens))
     st.text(f"uses {shown.stack.name}")
     st.text("row " + " ".join(f"{share:.4f}" for share in row))

@@ -358,9 +358,12 @@ def test_downloads_hold_what_the_view_shows(decoder, monkeypatch):
 
 def test_a_file_that_would_be_too_large_is_said_to_hold_less(decoder, monkeypatch):
     """Down to what is on show."""
+    decoder.run()
+    assert "each row of *weights*" in said(decoder)
     monkeypatch.setattr(attention_tables, "BUDGET", 100)
     decoder.run()
     assert "holds the values on show alone" in said(decoder)
+    assert "*weights*" not in said(decoder)
 
 
 def test_attention_that_was_not_kept_is_no_error(open_on):

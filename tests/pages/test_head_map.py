@@ -7,9 +7,11 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
+from pages.shared.head_numbers import decimals
 from pages.shared.measured import written
 from tests.browser import ROOT, complaints, served, settled
 from tests.pages import head_map_alone as alone
+from vl_core.figures.color_scale import sequential
 
 pytestmark = pytest.mark.browser
 VIRIDIS_ENDS = ["rgb(68, 1, 84)", "rgb(253, 231, 37)"]
@@ -82,10 +84,11 @@ def test_pointing_shows_name_value_and_hints(page):
     cell(page, "Layer 2, head 4").hover()
 
     value = alone.values()[1, 3]
+    assert written(value, 3) == "0.571"
     expect(page.locator(".tip div")).to_have_text(
         [
             "Layer 2, head 4",
-            "0.571 share of attention",
+            f"{written(value, decimals(sequential(alone.values())))} share of attention",
             f"{written(100 * value)} %",
             "rank 7 of 14",
             f"even, {written(-value / 1e3)} below {written(1e4 * value)}",

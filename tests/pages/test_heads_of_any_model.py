@@ -11,6 +11,7 @@ from tests.browser import ROOT
 from tests.builders import random_stack, random_stream, random_tokens, random_trace
 from tests.decoders import decoder_trace
 from tests.packed import head_map_of
+from tests.sinks.made import stack_of
 from vl_core import head_stats
 from vl_core.head_stats.pattern import patterns
 from vl_core.head_stats.summary import ranks
@@ -316,3 +317,30 @@ def test_the_mean_over_the_heads_is_formed_once(page, monkeypatch):
     app.run()
 
     assert formed == [None]
+
+
+def test_regions_are_called_so_on_the_whole_page(page):
+    """In the panel, the list, the hints, the definitions and the rules."""
+    trace = random_trace()
+    tokens = trace.streams["encoder"].tokens
+    texts = [f"region {i}" if tokens.is_image[i] else text for i, text in enumerate(tokens.texts)]
+    tokens = replace(tokens, texts=tuple(texts))
+    weights = np.full((12, 12), 1 / 12)
+    weights[tokens.is_image] = np.eye(12)[3]  # all look at one word
+    stack = stack_of(np.tile(weights, (3, 5, 1, 1)), tokens)
+    stack = replace(stack, regions=trace.example.regions)
+    stream = replace(trace.streams["encoder"], tokens=tokens)
+    shown = replace(trace, streams={"encoder": stream}, stacks={"encoder": stack})
+    app = page(shown, statistic="reach", layer="1", head="1")
+
+    told = [*app.main.markdown, *app.main.caption, *app.main.metric]
+    texts = " ".join(f"{one.value} {getattr(one, 'help', '')}" for one in told).replace("\\", "")
+    rules = [one.value for one in told if one.value.startswith("- **")]  # of sinks, with sources
+    assert "A region that enters the layer" in rules[0]
+    assert "patch" not in texts.replace(rules[0].replace("\\", ""), "")
+    assert "image query's region and the image keys' regions" in texts
+    assert "In regions, from 0 up." in texts
+    assert "*regions look at the words*: regions go at least half" in texts
+    assert "The mean share of the attention of all words and regions." in texts
+    assert not [name for name in head_map_of(app)["patterns"] if "patch" in name]
+    assert set(app.main.dataframe[0].value["pattern"]) == {"regions look at the words"}

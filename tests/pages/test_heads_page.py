@@ -59,6 +59,15 @@ def test_the_map_shows_the_chosen_statistic(page, statistic, specials):
     assert one.definition[:40] in said(app).replace("\\", "")
 
 
+def test_the_selected_heads_number_is_written_as_in_the_map(page):
+    """With decimals that suit the scale, not the number itself."""
+    app = page(statistic="entropy", layer=2, head=3)
+
+    values = np.array(head_map_of(app)["values"])
+    assert 0.0316 < values.max() - values.min() < 0.316  # three decimals tell a hundredth apart
+    assert app.metric[0].value == f"{values[1, 2]:.4f}"
+
+
 def test_z_scores_have_a_symmetric_scale(page):
     """Their mean over all heads is 0, and the middle of the scale is 0."""
     data = head_map_of(page(view="z"))

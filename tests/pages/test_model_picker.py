@@ -148,6 +148,7 @@ def test_while_it_loads_the_visitor_goes_on_with_another(hub, monkeypatch):
         is_reading.set()
         return may_go_on.wait(PATIENCE) and read(*how)
 
+    models.model("embedded")
     monkeypatch.setattr(models, "_read", slow)
     app, other = visitor().run(), visitor().run()
     choose(app, LLAVA)
@@ -201,23 +202,57 @@ def test_a_download_can_be_stopped(hub):
     assert is_ready(app)
 
 
-def test_nobody_stops_what_another_visitor_waits_for(hub, monkeypatch):
-    """Who gives it up can wait for it again; it stops when the last one has given it up."""
+@pytest.fixture
+def strangers(monkeypatch):
+    """Visitors of this server are told apart, as sessions are; none of them leaves."""
     monkeypatch.setattr(
         awaited, "visitor", lambda: st.session_state.setdefault("who", f"visitor {next(visitors)}")
     )
+
+
+@pytest.fixture
+def held(hub):
+    """A model of which the weights do not come until this is set."""
     held = hub.holds["model.safetensors"] = threading.Event()
+    yield held
+    held.set()
+
+
+@pytest.mark.usefixtures("strangers")
+def test_who_looks_at_what_another_loads_is_asked_whether_to_wait(held):
+    """They are told that they do not; the other stops it meanwhile."""
     app, other = visitor().run(), visitor().run()
     choose(app, LLAVA)
     app.sidebar.button(key="load_model").click().run()
+    assert "you do not wait" not in said(app.sidebar)
+
     choose(other, LLAVA)
+
+    assert "It is being loaded, and you do not wait for it. Others do." in said(other.sidebar)
+    assert other.sidebar.button(key="load_model").label == "Wait for it"
+    assert "stop_model" not in [button.key for button in other.sidebar.button]
+    app.sidebar.button(key="stop_model").click().run()
+    job = models.loading(LLAVA)
+    assert job.is_stopping or job.was_stopped  # it may have ended by now
+    held.set()
+    wait(LLAVA)
+    other.run()
+    assert f"Loading {LLAVA} was stopped" in said(other.sidebar)
+
+
+@pytest.mark.usefixtures("strangers")
+def test_nobody_stops_what_another_visitor_waits_for(held):
+    """Who gives it up can wait for it again; it stops when the last one has given it up."""
+    app, other = visitor().run(), visitor().run()
+    for one in (app, other):
+        choose(one, LLAVA)
+        one.sidebar.button(key="load_model").click().run()
     assert "load_model" not in [button.key for button in other.sidebar.button]
 
     other.sidebar.button(key="stop_model").click().run()
 
     assert not models.loading(LLAVA).is_stopping
-    assert "It goes on, as others do." in said(other.sidebar)
-    assert other.sidebar.button(key="load_model").label == "Wait for it again"
+    assert "you do not wait for it. Others do." in said(other.sidebar)
     app.run()
     assert not app.sidebar.button(key="stop_model").disabled
     other.sidebar.button(key="load_model").click().run()
@@ -229,6 +264,24 @@ def test_nobody_stops_what_another_visitor_waits_for(hub, monkeypatch):
     held.set()
     wait(LLAVA)
     assert models.loading(LLAVA).was_stopped
+
+
+@pytest.mark.usefixtures("strangers")
+def test_that_others_wait_is_said_only_where_they_do(held, monkeypatch):
+    """Who began it may have left, and it goes on."""
+    app, other = visitor().run(), visitor().run()
+    choose(app, LLAVA)
+    app.sidebar.button(key="load_model").click().run()
+    monkeypatch.setattr(awaited, "is_here", lambda _: False)
+
+    choose(other, LLAVA)
+
+    assert "you do not wait for it." in said(other.sidebar)
+    assert "Others do" not in said(other.sidebar)
+    assert other.sidebar.button(key="load_model").label == "Wait for it"
+    held.set()
+    wait(LLAVA)
+    assert models.is_ready(LLAVA)
 
 
 @pytest.mark.parametrize(

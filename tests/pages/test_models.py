@@ -143,7 +143,7 @@ def test_a_damaged_checkpoint_is_told_by_the_name_it_was_asked_for(folders, tmp_
 def test_a_problem_can_be_cured_and_tried_again(folders, tmp_path):
     """The second try counts."""
     place = tmp_path / "later"
-    assert "is neither a folder with a config.json nor a model" in load(str(place))
+    assert "There is no folder" in load(str(place))
     test_vilt.save(place, ViltForQuestionAnswering)
 
     assert load(str(place)) is None
@@ -240,36 +240,73 @@ def test_a_model_that_waits_for_another_can_be_stopped(folders):
     assert not models.is_ready(folders["vilt"])
 
 
-def test_what_others_wait_for_goes_on_when_one_gives_it_up(folders, monkeypatch):
+@pytest.fixture
+def by(monkeypatch):
+    """Lets one of several visitors do something with a model."""
+
+    def act(who, what, name):
+        monkeypatch.setattr(awaited, "visitor", lambda: who)
+        what(name)
+
+    return act
+
+
+def test_what_others_wait_for_goes_on_when_one_gives_it_up(folders, monkeypatch, by):
     """The last of those who are here stops it; who comes back to it waits again."""
     name, here = folders["vilt"], {"one", "two", "gone"}
     monkeypatch.setattr(awaited, "is_here", here.__contains__)
-
-    def by(who, act):
-        monkeypatch.setattr(awaited, "visitor", lambda: who)
-        act(name)
-        return job.is_stopping
-
     with models._reading():
-        monkeypatch.setattr(awaited, "visitor", lambda: "one")
-        models.load(name)
+        by("one", models.load, name)
         job = models.loading(name)
-        assert job.is_awaited_by("two")  # who sees it on its way
-        assert not by("one", models.give_up)
+        by("two", models.load, name)
+        by("one", models.give_up, name)
         assert not job.is_awaited_by("one")
-        assert not by("one", models.load)
+        by("one", models.load, name)
         assert models.loading(name) is job
         assert job.is_awaited_by("one")
-        assert not by("two", models.give_up)
-        assert not by("gone", models.load)
+        by("two", models.give_up, name)
+        by("gone", models.load, name)
         here.remove("gone")
-        assert by("one", models.give_up)
+        assert not job.is_stopping
+        by("one", models.give_up, name)
+        assert job.is_stopping
         wait(name)
 
     assert job.was_stopped
-    by("two", models.load)
+    by("two", models.load, name)
     wait(name)
     assert models.is_ready(name)
+
+
+def test_who_only_sees_a_model_on_its_way_does_not_keep_it_there(folders, by):
+    """Who had it loaded stops it alone."""
+    name = folders["vilt"]
+    with models._reading():
+        by("one", models.load, name)
+        job = models.loading(name)
+        assert not job.is_awaited_by("two")
+        assert job.is_awaited
+        by("one", models.give_up, name)
+        assert job.is_stopping
+        wait(name)
+
+
+def test_who_has_another_model_loaded_waits_for_the_first_no_longer(folders, by):
+    """It goes on, is not kept from being stopped, and can be waited for again."""
+    first, second = folders.values()
+    with models._reading():
+        by("one", models.load, first)
+        job = models.loading(first)
+        by("one", models.load, second)
+        assert not job.is_awaited
+        assert not job.is_stopping
+        assert models.loading(second).is_awaited_by("one")
+        by("two", models.load, first)
+        by("two", models.give_up, first)
+        assert job.is_stopping
+        by("one", models.give_up, second)
+        for name in folders.values():
+            wait(name)
 
 
 def test_what_is_not_on_its_way_cannot_be_stopped(folders):

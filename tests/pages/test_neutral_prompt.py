@@ -70,6 +70,7 @@ def test_how_colors_tell_ratios_and_what_lies_beyond_is_said(opened):
     beyond = int(((ratios > limit) | (ratios < 1 / limit)).sum())
     assert beyond == 3
     said = " ".join(" ".join(caption.value for caption in app.caption).split())
+    assert "Equal distances in color are equal factors: 1 ×" in said
     assert f"1 × is pale, {limit:,} × and more is the last red, 1/{limit:,} × and less" in said
     assert "3 patches lie beyond" in said
     assert "e+" not in said

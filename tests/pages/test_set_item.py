@@ -23,16 +23,17 @@ from tests.pages.set_visits import (
 PICTURES = {"broad.png": (300, 100), "portrait.png": (90, 120)}
 BOX = {"label": "dog", "box": [5, 6, 40, 50]}
 BEYOND = {"label": "cat", "box": [5, 6, 91, 50]}  # by a pixel
+TURNED = {"label": "bird", "box": [40, 6, 5, 50]}  # its sides exchanged: no place in any picture
 LONG = "a very long story " * 30  # more words than the model reads
 ROWS = [
     {"image": "portrait.png", "question": "is it left?", "candidates": ["yes", "no"]},
     {"image": "broad.png", "question": "is it right?", "candidates": ["yes", "no"]},
     {"image": "gone.png", "question": "is it gone?", "candidates": ["yes", "no"], "answer": "no"},
-    {"image": "gone.png", "question": "where is it?", "answer": "left", "boxes": [BOX]},
+    {"image": "gone.png", "question": "where is it?", "answer": "left", "boxes": [BOX, TURNED]},
     {"image": "portrait.png", "question": "what story?", "candidates": [LONG, "none"]},
     {"image": "portrait.png", "question": "which?", "candidates": [f"the {n}" for n in range(11)]},
     {"image": "", "question": "without?", "answer": "yes", "category": "text", "shelf": "7b"},
-    {"image": "portrait.png", "question": "what is it?", "boxes": [BOX, BEYOND]},
+    {"image": "portrait.png", "question": "what?", "boxes": [BOX, BEYOND, TURNED], "shelf": "5a"},
 ]
 PORTRAIT, BROAD, GONE, GONE_TOO, STORY, MANY, PLAIN, BOXED = range(len(ROWS))
 
@@ -141,6 +142,16 @@ def test_a_box_that_is_no_place_in_the_picture_is_told_of_below_it():
     place = sets.Place(BOXED, 0)
     assert set_picture.whole("mine", place).names == ("dog",)
     assert [button.disabled for button in ways_in(app)] == [False, False]
+
+
+@pytest.mark.parametrize(("number", "facts"), [(BOXED, "shelf: 5a"), (GONE_TOO, "boxes left out:")])
+def test_a_box_that_is_left_out_is_told_of_once(number, facts):
+    """Below the picture; where there is none to see, among what the file has."""
+    app = at("mine", number)
+
+    [folded] = [one for one in app.expander if one.label == "As the file has it"]
+    assert texts(app.main).count("Region bird has the box") == 1
+    assert facts in texts(folded)
 
 
 def test_the_way_on_stands_below_the_title():

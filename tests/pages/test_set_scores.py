@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pages.shared import models
 from pages.shared.data_sets import set_answers, set_scores, sets
 from tests.pages.set_visits import Listed, choosing, forget_sets, plain
+from vl_core.answers import Answer
 from vl_core.datasets.scored import Scored
 from vl_core.errors import ModelError, TextError
 
@@ -42,7 +43,7 @@ class Fake:
         self.asked.append(example.text)
         if "unreadable" in example.text:
             raise TextError("It is too long.")
-        return example.text.split()[0]
+        return Answer(example.text.split()[0])
 
 
 @pytest.fixture

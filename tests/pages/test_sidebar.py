@@ -11,7 +11,7 @@ def test_the_old_value_of_a_field_said_again_asks_for_nothing(monkeypatch, said,
     wanted = []
     state = {"entry": said, "shown_entry": "star-by-moon", "model": "embedded"}
     monkeypatch.setattr(sidebar.st, "session_state", state)
-    monkeypatch.setattr(sidebar, "_ask", lambda one: wanted.append(one.name))
+    monkeypatch.setattr(sidebar.question_form, "ask", lambda one: wanted.append(one.name))
 
     sidebar._show_gallery_entry()
 

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from pages.shared import projections, selection, session, shown_states, stream_choice
 from tests.browser import ROOT
-from tests.builders import random_trace, random_two_stream_trace
+from tests.builders import random_stack, random_trace, random_two_stream_trace
 from tests.decoders import decoder_trace
 from tests.packed import unpacked
 from tests.pages.sent import blobs, messages
@@ -222,3 +222,24 @@ def test_a_map_that_was_fitted_to_a_sample_says_so(page, monkeypatch, fit, where
     assert f"It is fitted to {where}, drawn at random" in made.sentence
     monkeypatch.setattr(projections, "n_fitted", lambda n, m, joint: n * m if joint else m)
     assert "drawn at random" not in projections._slow(shown, "tsne", fit, lambda *_: None).sentence
+
+
+def test_marks_are_called_what_they_are(page):
+    """A detector's regions have no row and column; query tokens beside patches share one noun."""
+    trace = random_trace()
+    stream = trace.streams["encoder"]
+    tokens = stream.tokens
+    texts = [f"region {i}" if tokens.is_image[i] else text for i, text in enumerate(tokens.texts)]
+    regions = replace(stream, tokens=replace(tokens, texts=tuple(texts)))
+    stack = random_stack(queries=regions.tokens, regions=trace.example.regions)
+    app = page(replace(trace, streams={"encoder": regions}, stacks={"encoder": stack}))
+
+    assert app.main.title[0].value == "Where do words and regions lie, layer by layer?"
+    assert "are regions." in said(app)
+    assert "patch" not in said(app).lower()
+
+    texts = [text.replace("region", "query") for text in texts]
+    queries = replace(stream, name="queries", tokens=replace(tokens, texts=tuple(texts)))
+    app = page(replace(trace, streams={"encoder": stream, "queries": queries}))
+    assert app.main.title[0].value == "Where do words and image tokens lie, layer by layer?"
+    assert "Patches are called by row and column" in said(app)

@@ -1,13 +1,23 @@
-"""A page on which something takes a while, for its browser test."""
+"""A page on which something takes as long as its browser test wants."""
 
+import os
 import time
+from pathlib import Path
 
 from pages.shared import session
 
-SECONDS = 5
+FOLDER = "WAITING_FOLDER"  # the setting that says where the files are looked for
+STEPS = 2
+
+
+def wait_for(file: Path) -> None:
+    """Until there is such a file."""
+    while not file.exists():
+        time.sleep(0.05)
+
 
 if __name__ == "__main__":
     with session.told("Doing it") as tell:
-        for number in range(SECONDS):
-            tell(f"step {number + 1} of {SECONDS}")
-            time.sleep(1)
+        for number in range(1, STEPS + 1):
+            tell(f"step {number} of {STEPS}")
+            wait_for(Path(os.environ[FOLDER]) / str(number))

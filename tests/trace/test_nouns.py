@@ -8,7 +8,7 @@ import pytest
 from tests.builders import grid, random_tokens
 from vl_core.token_attention import patch_places, token_labels
 from vl_core.trace import TokenTable
-from vl_core.trace.nouns import PATCH, QUERY_TOKEN, REGION, image_noun
+from vl_core.trace.nouns import IMAGE_TOKEN, PATCH, QUERY_TOKEN, REGION, common_noun, image_noun
 
 
 def of_image(*texts):
@@ -48,3 +48,26 @@ def test_regions_keep_their_numbers_even_in_a_grid():
 
     assert token_labels(table) == tuple(f"region {i + 1}" for i in range(6))
     assert patch_places(table) == {}
+
+
+def test_tables_have_a_noun_in_common():
+    """What is no picture has no say; different ones are tokens of the image together."""
+    words, regions, queries = of_image(), of_image("region 1"), of_image("query 1")
+
+    assert common_noun(words, regions, regions) is REGION
+    assert common_noun(queries, words) is QUERY_TOKEN
+    assert common_noun(queries, random_tokens()) is IMAGE_TOKEN
+    assert common_noun(words) is common_noun() is PATCH
+
+
+@pytest.mark.parametrize(
+    ("noun", "said"),
+    [
+        (PATCH, "A patch and its patches, patched."),
+        (REGION, "A region and its regions, patched."),
+        (QUERY_TOKEN, "A query token and its query tokens, patched."),
+    ],
+)
+def test_a_text_about_patches_can_be_about_others(noun, said):
+    """One of them, several, and no word that only begins so."""
+    assert noun.named("A patch and its patches, patched.") == said

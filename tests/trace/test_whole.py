@@ -56,7 +56,9 @@ def test_parts_are_told_in_one_line():
         assert "\n" not in repr(part)
 
 
-@pytest.mark.parametrize(("count", "said"), [(0, "0 layers"), (2, "2 layers"), (3, "all layers")])
+@pytest.mark.parametrize(
+    ("count", "said"), [(0, "0 layers"), (1, "1 layer"), (2, "2 layers"), (3, "all layers")]
+)
 def test_what_is_kept_of_a_stack_is_told_in_its_line(count, said):
     """So that nobody asks in vain."""
     stack = random_trace().stacks["encoder"]

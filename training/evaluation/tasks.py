@@ -13,6 +13,7 @@ from training import baselines
 from training.evaluation.scoring import Input, blank, scores
 from training.evaluation.subject import CHOOSING_SEEDS, REPORTED_SEEDS, Subject
 from training.questions import rendered
+from vl_core.datasets.credit import credit
 from vl_core.datasets.scenes import (
     ANSWERS,
     CHOICE_KINDS,
@@ -31,7 +32,7 @@ from vl_core.datasets.scenes import (
 from vl_core.datasets.webqa import best_threshold
 
 _TRAINING_ITEMS = 20_000  # for the baselines
-Hits = np.ndarray  # for each item whether it was answered rightly
+Credits = np.ndarray  # for each item how far it was answered rightly, 0 to 1
 
 
 def multiple_choice(
@@ -40,46 +41,46 @@ def multiple_choice(
     """Q->A, QA->R (given the right answer) and Q->AR, beside what can be had without looking."""
     items = choice_items(REPORTED_SEEDS, n_items)
     systems = {
-        "model": [_choice_hits(subject, items, rationales=one) for one in (False, True)],
+        "model": [_choice_credits(subject, items, rationales=one) for one in (False, True)],
         "blank picture": [
-            _choice_hits(subject, items, rationales=one, is_blank=True) for one in (False, True)
+            _choice_credits(subject, items, rationales=one, is_blank=True) for one in (False, True)
         ],
     }
     for name, with_question in (("text only", True), ("candidate only", False)):
         systems[name] = [
-            _words_hits(items, n_training_items, rationales=one, with_question=with_question)
+            _words_credits(items, n_training_items, rationales=one, with_question=with_question)
             for one in (False, True)
         ]
     kinds = {kind: [item.asked.kind == kind for item in items] for kind in CHOICE_KINDS}
     return {
         "items": len(items),
         "chance": {"Q->A": 0.25, "QA->R": 0.25, "Q->AR": 0.0625},
-        "systems": {name: _choice_figures(*hits) for name, hits in systems.items()},
+        "systems": {name: _choice_figures(*both) for name, both in systems.items()},
         "kinds": {
-            kind: _choice_figures(*(hits[chosen] for hits in systems["model"]))
+            kind: _choice_figures(*(own[chosen] for own in systems["model"]))
             for kind, chosen in kinds.items()
         },
     }
 
 
-def _choice_figures(answers: Hits, rationales: Hits) -> dict[str, float]:
+def _choice_figures(answers: Credits, rationales: Credits) -> dict[str, float]:
     return {
         "Q->A": float(answers.mean()),
         "QA->R": float(rationales.mean()),
-        "Q->AR": float((answers & rationales).mean()),
+        "Q->AR": float((answers * rationales).mean()),
     }
 
 
-def _choice_hits(
+def _choice_credits(
     subject: Subject, items: Sequence[ChoiceItem], *, rationales: bool, is_blank: bool = False
-) -> Hits:
+) -> Credits:
     given = [
         Input(texts, blank(item.scene) if is_blank else rendered(item.scene), item.scene)
         for item in items
         for texts in _candidates(item, rationales=rationales)
     ]
     found = scores(subject.model, subject.processor, given)["candidate_score"]
-    return _hits(found, items, rationales=rationales)
+    return _credits(found, items, rationales=rationales)
 
 
 def _candidates(item: ChoiceItem, *, rationales: bool) -> list[tuple[str, ...]]:
@@ -90,9 +91,9 @@ def _candidates(item: ChoiceItem, *, rationales: bool) -> list[tuple[str, ...]]:
     return [(spoken(asked.question), answer, spoken(one)) for one in asked.rationales]
 
 
-def _words_hits(
+def _words_credits(
     items: Sequence[ChoiceItem], n_training: int, *, rationales: bool, with_question: bool
-) -> Hits:
+) -> Credits:
     reader = baselines.candidates_only(
         n_training, rationales=rationales, with_question=with_question
     )
@@ -103,15 +104,16 @@ def _words_hits(
             item.asked, rationales=rationales, with_question=with_question
         )
     ]
-    return _hits(reader.scores(texts)[:, 0], items, rationales=rationales)
+    return _credits(reader.scores(texts)[:, 0], items, rationales=rationales)
 
 
-def _hits(found: Tensor, items: Sequence[ChoiceItem], *, rationales: bool) -> Hits:
-    chosen = found.view(-1, N_CANDIDATES).argmax(-1).numpy()
+def _credits(found: Tensor, items: Sequence[ChoiceItem], *, rationales: bool) -> Credits:
+    """By the rule of `vl_core.datasets.vcr`: none of several best candidates is preferred."""
     labels = [
         item.asked.rationale_label if rationales else item.asked.answer_label for item in items
     ]
-    return chosen == np.array(labels)
+    pairs = zip(found.view(-1, N_CANDIDATES).tolist(), labels, strict=True)
+    return np.array([credit(own, {label}) for own, label in pairs])
 
 
 def sources(
@@ -160,7 +162,7 @@ def retrieval_f1(found: np.ndarray, items: Sequence[SourcedItem], threshold: flo
     values = []
     for item, own in _by_item(found, items):
         gold = np.array([one.is_gold for one in item.asked.sources])
-        chosen = own > threshold
+        chosen = own.astype(np.float64) > threshold  # which float32 would round
         hits = (gold & chosen).sum()
         values.append(2 * hits / (gold.sum() + chosen.sum()) if hits else 0.0)
     return fmean(values)

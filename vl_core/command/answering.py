@@ -37,9 +37,16 @@ def accuracy(data: "Dataset", path: Path) -> Iterator[str]:
         f"{len(answers)} of {counted(len(data), 'question')} answered, {found.n_without} of them "
         "without key words to be held against"
     )
-    n_cut_off = sum(bool(row.get("is_cut_off")) for row in answers.values())
-    if n_cut_off:
-        yield f"{counted(n_cut_off, 'answer')} cut off, as no more tokens were allowed"
+    yield from cut_off(sum(bool(row.get("is_cut_off")) for row in answers.values()))
+
+
+def cut_off(count: int) -> Iterator[str]:
+    """A line that says that so many answers were cut off; none where there is none."""
+    if count:
+        yield (
+            f"{counted(count, 'answer')} cut off, as no more tokens were allowed; --longest-answer "
+            "allows more"
+        )
 
 
 def _answers(path: Path, data: "Dataset") -> dict[int, Mapping[str, Any]]:

@@ -100,7 +100,7 @@ class Batch:
         and none of these items tells which those are.
         """
         found = 0
-        for number in progress.counted(wanted, "Item"):
+        for number in progress.through(wanted, "Item"):
             try:
                 item = self.data[number]
             except VLError as error:
@@ -170,9 +170,12 @@ class Batch:
             head_tables.write(said, self.folder / "predictions.parquet", self.facts)
         yield f"{counted(len(parts), 'example')} in {self.folder}"
         if len(parts) < len(paths):
-            yield (
-                f"{counted(len(paths) - len(parts), 'table')} in parts left out as damaged, and "
-                "made again when their items are asked for"
+            yield counted(
+                len(paths) - len(parts),
+                "table in parts is damaged and left out; it is made again when its item is asked "
+                "for",
+                "tables in parts are damaged and left out; they are made again when their items "
+                "are asked for",
             )
         yield from progress.listed(self.skipped, "skipped, as they could not be read or run")
         yield from progress.listed(self.left_out, progress.left_out(len(self.left_out)))

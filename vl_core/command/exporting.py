@@ -29,6 +29,6 @@ def run(chosen: argparse.Namespace) -> None:
     missing = [path for path in chosen.traces if not path.is_file()]
     if missing:
         raise TraceError(f"There is no file {missing[0]}.")
-    traces = (Trace.load(path) for path in progress.counted(chosen.traces, "Exporting"))
+    traces = (Trace.load(path) for path in progress.through(chosen.traces, "Exporting"))
     interpret.export(traces, chosen.to, stack=chosen.stack)
     progress.done(f"{counted(len(chosen.traces), 'example')} written to {chosen.to}")

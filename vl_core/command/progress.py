@@ -25,7 +25,7 @@ def done(text: str) -> None:
     sys.stderr.write(f"\r{text}\n" if sys.stderr.isatty() else f"{text}\n")
 
 
-def counted(things: Collection[T], what: str) -> Iterator[T]:
+def through(things: Collection[T], what: str) -> Iterator[T]:
     """Each thing, while the line says how many are done and about how long the rest takes."""
     start = told = time.monotonic()
     for number, thing in enumerate(things):

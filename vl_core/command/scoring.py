@@ -64,7 +64,8 @@ def run(chosen: argparse.Namespace) -> None:
     if chosen.to is not None:
         arguments.check_file(chosen.to, "scores.jsonl")
     done, judging = _judged(data, model_choice.loaded(chosen), chosen)
-    for line in (*_figures(data, done, chosen.threshold), *_counts(done, judging)):
+    figures = list(_figures(data, done, chosen.threshold))
+    for line in (*(figures or [_why_none(judging)]), *_counts(done, judging)):
         sys.stdout.write(line + "\n")
     _say_why(judging)
     if chosen.submission is not None:
@@ -109,6 +110,8 @@ def _judged(
         done.append(one)
         if file:
             file.append(one)
+    if not done:
+        judging.check_answering()
     return done, judging
 
 
@@ -130,13 +133,11 @@ def _check_answers(chosen: argparse.Namespace) -> None:
 def _figures(
     data: "Dataset", done: "Sequence[Scored | Answered]", threshold: float | None
 ) -> "Iterator[str]":
-    """Each figure in a line, with over how many questions it is."""
+    """Each figure in a line, with over how many questions it is; nothing without any."""
     from vl_core.datasets import scored  # noqa: PLC0415 as above
 
     of_scores, answered = _split(done)
     found = scored.figures(data.kind, of_scores, threshold) + scored.of_answers(answered)
-    if not found:
-        yield "The set does not tell what is right, so there is no figure."
     counts = scored.counts(data.kind, of_scores) | {scored.ANSWERS: (len(answered), 0)}
     for name, value in found:
         yield f"{name}: {value:.4f}{_over(counts.get(name))}"
@@ -152,16 +153,26 @@ def _figures(
         )
 
 
+def _why_none(judging: "Judging") -> str:
+    """Why there is no figure."""
+    if judging.is_told is False:
+        return "The set does not tell what is right, so there is no figure."
+    return "No question whose right answer is told could be judged, so there is no figure."
+
+
 def _counts(done: "Sequence[Scored | Answered]", judging: "Judging") -> "Iterator[str]":
     """How much was done, and how much not."""
     scored, answered = _split(done)
     also = f", {len(answered)} answered" if answered else ""
-    yield (
-        f"{counted(len(scored), 'question')} scored{also}, {len(judging.skipped)} of their parts "
-        "could not be read"
-    )
+    unread = counted(len(judging.skipped), "item or option", "items or options")
+    yield f"{counted(len(scored), 'question')} scored{also}, {unread} could not be read"
+    yield from answering.cut_off(sum(one.is_cut_off for one in answered))
+    if judging.n_single:
+        yield f"{judging.n_single} not asked: one option only, and nothing to choose"
     if judging.n_untold:
         yield f"{judging.n_untold} not asked: without candidates, and no answer of the set's own"
+    if judging.unanswered:
+        yield f"{len(judging.unanswered)} not answered: without candidates. {judging.refusal}"
 
 
 def _say_why(judging: "Judging") -> None:
@@ -177,10 +188,9 @@ def _say_why(judging: "Judging") -> None:
 def _over(count: "tuple[int, int] | None") -> str:
     if count is None:
         return ""
-    counted, left_out = count
-    rest = f", {left_out} left out: a right option there has no score" if left_out else ""
-    noun = "question" if counted == 1 else "questions"
-    return f" (over {counted} {noun}{rest})"
+    n_over, n_left_out = count
+    rest = f", {n_left_out} left out: a right option there has no score" if n_left_out else ""
+    return f" (over {counted(n_over, 'question')}{rest})"
 
 
 def _made_by(data: "Dataset", model: "Model") -> "dict[str, Any]":
@@ -191,4 +201,5 @@ def _made_by(data: "Dataset", model: "Model") -> "dict[str, Any]":
         "model": made_by.model_id,
         "weights": made_by.weights_hash,
         "dtype": made_by.dtype,
+        "max_answer_tokens": made_by.preprocessing.get("max_answer_tokens"),
     }

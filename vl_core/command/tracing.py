@@ -14,7 +14,6 @@ model is run.
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from vl_core.command import (
     arguments,
@@ -27,9 +26,6 @@ from vl_core.command import (
 from vl_core.datasets.items import HoldsTraces
 from vl_core.errors import VLError
 from vl_core.example import Example
-
-if TYPE_CHECKING:
-    from vl_core.model import Model
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,12 +41,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     data_choice.add_arguments(parser)
     model_choice.add_arguments(parser)
-    parser.add_argument(
-        "--longest-answer",
-        type=arguments.positive,
-        metavar="TOKENS",
-        help="of a model that writes its answer (default: 48)",
-    )
     parser.add_argument(
         "--first", type=arguments.not_negative, help="item to begin with, from 0 (default: 0)"
     )
@@ -77,16 +67,10 @@ def run(chosen: argparse.Namespace) -> None:
 def _trace_example(chosen: argparse.Namespace) -> None:
     _check_example(chosen)
     example = Example(chosen.image, chosen.question)
-    trace = _model(chosen).trace(example, progress.tell)
+    trace = model_choice.loaded(chosen).trace(example, progress.tell)
     trace.save(chosen.to)
     progress.done(f"written to {chosen.to}")
     sys.stdout.write(inspecting.described(trace) + "\n")
-
-
-def _model(chosen: argparse.Namespace) -> "Model":
-    """The model that was chosen, with answers as long as was asked for."""
-    model, longest = model_choice.loaded(chosen), chosen.longest_answer
-    return model if longest is None else model.with_longest_answer(longest)
 
 
 def _check_example(chosen: argparse.Namespace) -> None:
@@ -105,15 +89,11 @@ def _trace_set(chosen: argparse.Namespace) -> None:
     wanted = batches.numbers(data, chosen.first or 0, chosen.limit)
     holds_traces = isinstance(data, HoldsTraces)
     if holds_traces:
-        given = {
-            **model_choice.given(chosen),
-            "--longest-answer": chosen.longest_answer is not None,
-        }
-        arguments.refuse(given, f"for {data.name}, which holds its own traces")
+        arguments.refuse(model_choice.given(chosen), f"for {data.name}, which holds its own traces")
     arguments.check_folder(chosen.to)
     batch = batches.Batch(
         chosen.to,
-        None if holds_traces else _model(chosen),
+        None if holds_traces else model_choice.loaded(chosen),
         data,
         chosen.options or "all",
         keeps_traces=not chosen.statistics_only,

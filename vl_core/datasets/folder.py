@@ -72,7 +72,7 @@ def _pictures(path: Path, question: str) -> "Pictures":
     asked = found if question else [name for name in found if _text_of(name) in set(names)]
     if not asked:
         raise DatasetError(
-            f"Nothing is asked of {counted(len(found), 'picture')} in {path.name}. Put a table "
+            f"Nothing is asked of the {counted(len(found), 'picture')} in {path.name}. Put a table "
             "there (metadata.jsonl), or a text beside each picture (dog.txt for dog.jpg), or give "
             "one question for all."
         )

@@ -31,13 +31,13 @@ class Option:
 
     name: what the set calls it (the place of a candidate from 0, the number of a source). title: in
     words, what sets it apart from the others. read: makes the example, which reads the picture.
-    without: which of the set's boxes are no place in a picture of a size, a sentence for each.
+    left_out_at: which of the set's boxes are no place in a picture of a size, a sentence for each.
     """
 
     name: str
     title: str
     read: Callable[[], Example]
-    without: Callable[[Size], Sequence[str]] = _nothing
+    left_out_at: Callable[[Size], Sequence[str]] = _nothing
 
     def example(self) -> Example:
         """What a model is given; raises ImageError or DatasetError if its files cannot be read."""
@@ -48,7 +48,7 @@ class Option:
 
         These are boxes that are no place in the picture; the same ones for all options of an item.
         """
-        return self.without(example.size)
+        return self.left_out_at(example.size)
 
 
 @dataclass(frozen=True)

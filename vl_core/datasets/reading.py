@@ -12,6 +12,7 @@ it is told of once for all options of an item, in a list of its own.
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Float64
@@ -20,6 +21,7 @@ from vl_core.datasets.items import Asked, Dataset, Item
 from vl_core.errors import ImageError, TextError, VLError
 from vl_core.example import Example
 
+T = TypeVar("T")
 Sentences = dict[str, None]
 """Each once, in their order."""
 
@@ -80,10 +82,10 @@ def scores(
 
 def answer(
     asked: Asked,
-    answer_of: Callable[[Example], str],
+    answer_of: Callable[[Example], T],
     skipped: list[Skipped],
     left_out: Sentences | None = None,
-) -> str | None:
+) -> T | None:
     """What a model says to a question without candidates; None if it could not be read.
 
     answer_of: raises as `Model.answer` does. The rest is as in `scores`.

@@ -47,10 +47,10 @@ def item(row: Row, name: str, where: str, files: Storage) -> Item:
     answer = candidates[right] if right is not None else _words(row, ("answer",)) or None
     source = _Source(where, partial(_picture, _first(row, IMAGE), files), _boxes(row), answer)
     options = tuple(
-        Option(str(place), one, partial(source.example, (text, one)), source.without)
+        Option(str(place), one, partial(source.example, (text, one)), source.left_out_at)
         for place, one in enumerate(candidates)
     )
-    plain = (Option("0", text, partial(source.example, (text,)), source.without),)
+    plain = (Option("0", text, partial(source.example, (text,)), source.left_out_at),)
     return Item(
         name=_words(row, ("id",)) or name,
         text=text,
@@ -61,7 +61,7 @@ def item(row: Row, name: str, where: str, files: Storage) -> Item:
         ),
         category=_words(row, ("category",)),
         answer=answer,
-        facts=_facts(row) | boxes.fact(source.without(None)),
+        facts=_facts(row) | boxes.fact(source.left_out_at(None)),
     )
 
 
@@ -92,7 +92,7 @@ class _Source:
         content = self.picture()
         return read_picture(content) if content is not None and self.boxes else content
 
-    def without(self, size: Size) -> tuple[str, ...]:
+    def left_out_at(self, size: Size) -> tuple[str, ...]:
         """The boxes that are no place in a picture of this size; without one, in any."""
         return boxes.left_out(self.where, (Region(*box) for box in self.boxes), size)
 
@@ -132,8 +132,8 @@ def _right(answer: object, candidates: Sequence[str]) -> int | None:
     number = said.removesuffix(".0")  # a column of numbers of which some are missing
     if not number.isdecimal() or int(number) >= len(candidates):
         raise DatasetError(
-            f"the answer {quoted(said)} is none of {counted(len(candidates), 'candidate')}, nor "
-            "the number of one, counted from 0."
+            f"the answer {quoted(said)} is none of the {counted(len(candidates), 'candidate')}, "
+            "nor the number of one, counted from 0."
         )
     return int(number)
 

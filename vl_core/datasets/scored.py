@@ -87,7 +87,8 @@ class Scored:
 class Answered:
     """What a model said to a question without candidates, beside the set's own answer.
 
-    number: of the item. place, name: as in Scored.
+    number: of the item. place, name: as in Scored. is_cut_off: whether what it said ends only
+    because no more tokens were allowed.
     """
 
     number: int
@@ -95,6 +96,7 @@ class Answered:
     place: int
     name: str
     said: str
+    is_cut_off: bool
     answer: str
 
     @property

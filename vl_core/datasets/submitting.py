@@ -83,8 +83,9 @@ def _submit_choices(data: Dataset, scored: Sequence[Scored], path: Path) -> None
 def _check_all(numbers: set[int], data: Dataset) -> None:
     lacking = [number for number in range(len(data)) if number not in numbers]
     if lacking:
+        verb = "has" if len(lacking) == 1 else "have"
         raise DatasetError(
-            f"{len(lacking)} of {counted(len(data), 'question')} without a score, the first of "
+            f"{len(lacking)} of {counted(len(data), 'question')} {verb} no score, the first of "
             f"them item {lacking[0]}, and the server wants all. See to what could not be read, and "
             "score the whole split."
         )

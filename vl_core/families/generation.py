@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from numbers import Integral
 from typing import Any, TypeVar
 
 import torch
@@ -44,17 +45,24 @@ class Generating(ABC):
     def most_tokens(self) -> int:
         """How many tokens an answer can have where the question has hardly any."""
 
-    def with_longest_answer(self: G, count: int) -> G:  # noqa: PYI019 where shapes are checked Self raises
+    def with_longest_answer(self: G, count: object) -> G:  # noqa: PYI019 where shapes are checked Self raises
         """The same model, whose answers have so many tokens at most.
 
-        Raises ModelError unless there is one at least and the model can read them all.
+        Raises ModelError unless it is a whole number from 1 to as many as the model can read.
         """
-        if not 1 <= count <= self.most_tokens:
+        number = _whole(count)
+        if number is None or not 1 <= number <= self.most_tokens:
             raise ModelError(
-                f"Answers of {count} tokens at most were asked for; this model can give them 1 to "
-                f"{self.most_tokens}. Choose a number between."
+                f"Answers of {repr(count) if number is None else number} tokens at most were asked "
+                f"for; this model can give them 1 to {self.most_tokens}. Choose a whole number "
+                "between."
             )
-        return replace(self, longest_answer=count)
+        return replace(self, longest_answer=number)
+
+
+def _whole(value: object) -> int | None:
+    """The value, if it is a whole number; True and False are none."""
+    return int(value) if isinstance(value, Integral) and not isinstance(value, bool) else None
 
 
 def make_greedy(model: PreTrainedModel) -> None:

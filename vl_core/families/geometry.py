@@ -17,8 +17,6 @@ from vl_core.trace import TokenTable
 Size = tuple[int, int]  # width and height
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 
-WHOLE, TILES = "whole picture", "tiles"  # the views of models that are shown a picture twice
-
 
 @dataclass(frozen=True)
 class Frame:

@@ -22,9 +22,10 @@ from transformers.models.smolvlm.processing_smolvlm import get_image_prompt_stri
 
 from vl_core.families import Options, geometry, model_type
 from vl_core.families.decoder import Decoder, LastReading, Reading
-from vl_core.families.geometry import TILES, WHOLE, Frame
+from vl_core.families.geometry import Frame
 from vl_core.families.loading import pretrained, processors
 from vl_core.trace import TokenTable
+from vl_core.trace.picture_views import TILES, WHOLE
 
 AROUND, GLOBAL = "<fake_token_around_image>", "<global-img>"
 

@@ -16,9 +16,9 @@ from transformers.models.got_ocr2.image_processing_pil_got_ocr2 import get_optim
 
 from vl_core.families import Options, geometry
 from vl_core.families.decoder import Decoder, LastReading, Reading
-from vl_core.families.geometry import TILES, WHOLE
 from vl_core.families.loading import pretrained, processors
 from vl_core.trace import TokenTable
+from vl_core.trace.picture_views import TILES, WHOLE
 
 
 class InternVL(Decoder):

@@ -26,10 +26,10 @@ from transformers.models.llava_next.modeling_llava_next import unpad_image
 from vl_core.errors import ImageError
 from vl_core.families import Options, geometry, model_type
 from vl_core.families.decoder import Decoder, Reading
-from vl_core.families.geometry import TILES, WHOLE
 from vl_core.families.llava import tower_table
 from vl_core.families.loading import pretrained, processors
 from vl_core.trace import TokenTable
+from vl_core.trace.picture_views import TILES, WHOLE
 
 
 @dataclass(frozen=True)

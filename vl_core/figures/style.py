@@ -6,6 +6,8 @@ orange for the image.
 
 from typing import TYPE_CHECKING
 
+from vl_core.trace.picture_views import TILES, WHOLE
+
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
@@ -18,7 +20,7 @@ KIND_COLORS = {
 }
 # How much of the image's color a view of the picture has, by the view's name; the rest is the color
 # of text. A view without a name has all of it.
-VIEW_TINTS = {"whole picture": 1.0, "tiles": 0.55}
+VIEW_TINTS = {WHOLE: 1.0, TILES: 0.55}
 KIND_MARKS = {
     "text": "circle",
     "answer": "triangle-up",

@@ -22,14 +22,13 @@ from vl_core.head_stats.statistic import HeadStatistic
 from vl_core.head_stats.tables import class_token
 from vl_core.structure import is_structurally_zero, reachable_keys
 from vl_core.trace import Stack, TokenTable
-from vl_core.trace.nouns import Noun, image_noun
+from vl_core.trace.nouns import Noun, common_noun, image_noun
 
-CALLED = {"text": "words", "image": "patches"}
 WORD = Noun("word", "words")
 # What stands before an answer, and so predicts its first word.
 BEFORE = {
     "text": "a word, whose row counts as well",
-    "image": "a patch, whose row is no word's",
+    "image": "a {image}, whose row is no word's",
     "special": "a special token, whose row does not count",
 }
 
@@ -79,10 +78,11 @@ def why_undefined(statistic: HeadStatistic, stack: Stack) -> str:
     Told by the kinds of tokens and the masks alone: nothing is computed.
     """
     asking, asked = NEEDED.get(statistic.key, ("", ""))
+    called = {"text": "words", "image": common_noun(stack.queries, stack.keys).many}
     if asking and not _of_kind(stack.queries, asking).any():
-        return f"It needs {CALLED[asking]}, but no {CALLED[asking]} look in this stack."
+        return f"It needs {called[asking]}, but no {called[asking]} look in this stack."
     if asked and not _of_kind(stack.keys, asked).any():
-        return f"It needs {CALLED[asked]}, but no {CALLED[asked]} are looked at in this stack."
+        return f"It needs {called[asked]}, but no {called[asked]} are looked at in this stack."
     if not stack.is_self_attention and statistic in OF_ONE_STREAM:
         return "It compares places in one stream; here one stream looks at another."
     return ""
@@ -168,7 +168,8 @@ def rows_of_answer(statistic: HeadStatistic, stack: Stack) -> str:
     before = int(is_answer.argmax()) - 1
     if before < 0 or tokens.is_padding[before]:
         return f"{rows}."
-    return f"{rows}; the first is predicted at {BEFORE[tokens.kinds[before]]}."
+    place = BEFORE[tokens.kinds[before]].format(image=image_noun(tokens).one)
+    return f"{rows}; the first is predicted at {place}."
 
 
 def _taking_part(statistic: HeadStatistic) -> tuple[str, str]:
@@ -178,9 +179,9 @@ def _taking_part(statistic: HeadStatistic) -> tuple[str, str]:
 def why_missing(statistic: HeadStatistic, stack: Stack) -> str:
     """In a sentence, why a statistic has no value for any head of this stack."""
     if statistic in OF_CLASS_TOKEN:
-        return _why_no_class_token(statistic, stack)
+        return image_noun(stack.keys).named(_why_no_class_token(statistic, stack))
     if statistic in OF_WORDS:
-        return (
+        return image_noun(stack.keys).named(
             "It needs words whose place in the picture is known, and patches inside those places; "
             "this example brings no such boxes, or the stack no such words and patches."
         )

@@ -11,7 +11,7 @@ so does everybody to special tokens in a prompt with a hundred marks between its
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -32,10 +32,12 @@ from vl_core.head_stats.places import DIAGONAL, PREVIOUS_TOKEN, REACH
 from vl_core.head_stats.spread import ENTROPY
 from vl_core.head_stats.statistic import HeadStatistic
 from vl_core.trace import Stack
+from vl_core.trace.nouns import common_noun
 from vl_core.uniform import uniform_shares
 
 Holds = Bool[np.ndarray, "layer head"]
 
+ROUNDING = 1e-9  # of uniform attention, added up over its keys: beyond it nothing is left
 REACH_ROWS = 256  # patches whose distances to all others are formed together
 
 
@@ -50,6 +52,14 @@ class Pattern:
     name: str
     rule: str
     holds: Callable[[Stack], Holds]
+
+    def named(self, stack: Stack) -> "Pattern":
+        """The same, with what its name and rule call patches called what they are in this stack.
+
+        For the eye: files have the name itself, which is one for all models.
+        """
+        called = common_noun(stack.queries, stack.keys).named
+        return replace(self, name=called(self.name), rule=called(self.rule))
 
 
 def patterns(stack: Stack) -> list[list[Pattern]]:
@@ -80,7 +90,7 @@ def special_beyond_uniform(stack: Stack) -> HeadMap:
 
 def _beyond(mass: HeadMap, uniform: Float[np.ndarray, "layer #head"]) -> HeadMap:
     missing = np.full(mass.shape, np.nan)
-    return np.divide(mass - uniform, 1 - uniform, out=missing, where=uniform < 1)
+    return np.divide(mass - uniform, 1 - uniform, out=missing, where=uniform < 1 - ROUNDING)
 
 
 def uniform_reach(stack: Stack) -> float:

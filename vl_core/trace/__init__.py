@@ -5,7 +5,7 @@ stream on itself or on another). Numpy only: a stored trace is read and drawn wi
 
 whole               a trace, of streams and stacks; example, provenance: what it is of, and from
 stream, tokens      hidden states, and what stands at each position; unpacked: one state at a time
-nouns               what the tokens of a picture are called together
+nouns               what the tokens of a picture are called together; picture_views: its views
 stack, blocks       the attention of all layers, and what is kept of each
 weights             attention from queries and keys; masks, bias: what is added to the scores
 files               one file for a trace

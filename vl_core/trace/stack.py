@@ -84,7 +84,7 @@ class Stack:
         queries = counted(len(self.queries), "query", "queries")
         kept = "weights of all layers kept"
         if not self.is_kept:
-            kept = f"weights of {len(self.kept_layers)} layers kept"
+            kept = f"weights of {counted(len(self.kept_layers), 'layer')} kept"
         return (
             f"<Stack {self.name}: {layers} x {heads}, {queries} x "
             f"{counted(len(self.keys), 'key')}, {kept}>"

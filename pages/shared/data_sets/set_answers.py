@@ -40,7 +40,7 @@ def answer(model: str, name: str, number: int) -> Answered:
     if number not in known:
         item = sets.item(name, number)
         with session.turn(model, lambda _: None), session.told_if_too_large(model):
-            known[number] = Answered(loaded.answer(item.example), item.answer)
+            known[number] = Answered(loaded.answer(item.example).text, item.answer)
     return known[number]
 
 

@@ -1,5 +1,7 @@
 """One item of a data set as its task shows it, and the way to look inside a model that reads it."""
 
+from collections.abc import Collection
+
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -10,7 +12,7 @@ from pages.shared.data_sets.browsing import Browsed
 from pages.shared.data_sets.set_picture import Drawn
 from pages.shared.data_sets.sets import SOURCES, Place
 from pages.shared.layout import escaped
-from vl_core.datasets import Item
+from vl_core.datasets import Item, boxes
 from vl_core.errors import VLError
 
 VIEWS = {
@@ -35,11 +37,14 @@ def draw(browsed: Browsed) -> None:
     st.subheader(f"{browsed.item + 1:,} · {escaped(item.text)}", anchor=False)
     _lead_on(browsed)
     _answer(item)
+    told: set[str] = set()
     if asked.name == SOURCES:
         set_options.cards(browsed, place, asked, _task(item, place))
     else:
-        _with_picture(browsed, place, item)
-    _facts(item)
+        picture = _with_picture(browsed, place, item)
+        if picture is not None and picture.left_out:
+            told = {boxes.LEFT_OUT}  # below the picture, in its own pixels
+    _facts(item, told)
 
 
 def _task(item: Item, place: int) -> DeltaGenerator:
@@ -69,8 +74,11 @@ def _answer(item: Item) -> None:
         st.markdown(f"Answer: **{escaped(item.answer)}**")
 
 
-def _with_picture(browsed: Browsed, place: int, item: Item) -> None:
-    """The picture, and with it what there is to choose from or to look into."""
+def _with_picture(browsed: Browsed, place: int, item: Item) -> Drawn | None:
+    """The picture, and with it what there is to choose from or to look into; returns the picture.
+
+    None where there is none, or it cannot be read.
+    """
     asked, where = item.asked[place], Place(browsed.item, place)
     picture, problem = None, ""
     try:
@@ -85,6 +93,7 @@ def _with_picture(browsed: Browsed, place: int, item: Item) -> None:
             set_options.rows(browsed, place, asked, problem, _task(item, place))
         else:
             _only(browsed.name, where, item, problem)
+    return picture
 
 
 def _room_with(picture: Drawn | None, count: int) -> DeltaGenerator:
@@ -104,9 +113,9 @@ def _room_with(picture: Drawn | None, count: int) -> DeltaGenerator:
 
 
 def _picture(picture: Drawn) -> None:
-    boxes = f" with boxes around {', '.join(picture.names)}" if picture.names else ""
+    named = f" with boxes around {', '.join(picture.names)}" if picture.names else ""
     with st.container(key="set_picture"):
-        st.image(picture.svg, alt=f"The picture{boxes}", width=picture.width)
+        st.image(picture.svg, alt=f"The picture{named}", width=picture.width)
         if picture.left_out:
             st.caption(":material/warning: " + escaped(" ".join(picture.left_out)))
 
@@ -136,10 +145,14 @@ def _can_be_shown(name: str, place: Place) -> bool:
     return True
 
 
-def _facts(item: Item) -> None:
-    """What else the set tells of the item."""
-    told = {"category": item.category, **item.facts}
-    lines = [f"{escaped(what)}: {escaped(one)}" for what, one in told.items() if one]
+def _facts(item: Item, told: Collection[str]) -> None:
+    """What else the set tells of the item, but for the facts of these names."""
+    facts = {"category": item.category, **item.facts}
+    lines = [
+        f"{escaped(what)}: {escaped(one)}"
+        for what, one in facts.items()
+        if one and what not in told
+    ]
     if lines:
         with st.expander("As the file has it", icon=":material/description:"):
             # Pictures of VCR have names that would pass for addresses of mail: the joiner parts

@@ -4,9 +4,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from training import baselines
-from training.evaluation.tasks import retrieval_f1
+from training.evaluation.tasks import _choice_figures, _credits, retrieval_f1
+from vl_core.datasets import vcr
 from vl_core.datasets.scenes import TRAINING_SEEDS, UNSEEN_SEEDS, choice_items, sourced_items
 
 
@@ -39,6 +41,30 @@ def test_retrieval_f1_is_the_plain_definition():
         values.append(2 * precision * recall / (precision + recall) if hits else 0)
 
     assert retrieval_f1(found, items, 0.6) == pytest.approx(np.mean(values))
+
+
+def test_several_best_candidates_count_by_their_share():
+    """As `score` counts them: a model that scores all alike stands at chance."""
+    labels = np.array([[0, 1], [3, 0], [2, 2], [1, 3], [0, 0]])
+    asked = [
+        SimpleNamespace(answer_label=one, rationale_label=other) for one, other in labels.tolist()
+    ]
+    items = [SimpleNamespace(asked=one) for one in asked]
+    scores = torch.from_numpy(np.random.default_rng(5).integers(0, 3, (2, 5, 4)).astype(np.float32))
+    scores[0, 0] = 7
+
+    found = [_credits(scores[place].flatten(), items, rationales=bool(place)) for place in (0, 1)]
+
+    assert found[0][0] == 0.25
+    given = [part for place in (0, 1) for part in (scores[place].numpy(), labels[:, place])]
+    assert tuple(_choice_figures(*found).values()) == pytest.approx(vcr.accuracy(*given))
+
+
+def test_sources_above_a_threshold_between_two_numbers_of_float32():
+    """The threshold is not rounded to one of them."""
+    found = np.array([0.1, -0.2, 0.3], np.float32)
+
+    assert retrieval_f1(found, [item(1, 0, 1)], 0.1) == 1
 
 
 @pytest.mark.parametrize("rationales", [False, True])

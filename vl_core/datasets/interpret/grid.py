@@ -18,12 +18,13 @@ def cells(boxes: PatchBoxes) -> tuple[Cells, Box]:
 
     Raises DatasetError unless patches of one size fill that box, each cell once.
     """
-    if np.isnan(boxes).any():
+    n_without = int(np.isnan(boxes).any(axis=1).sum())
+    if n_without:
+        verb = "has" if n_without == 1 else "have"
         raise DatasetError(
-            f"{int(np.isnan(boxes).any(axis=1).sum())} of "
-            f"{counted(len(boxes), 'patch', 'patches')} without a place in the picture, and the "
-            "format of VL-InterpreT needs one for each. Such a model's traces can be saved as "
-            "files only."
+            f"{n_without} of {counted(len(boxes), 'patch', 'patches')} {verb} no place in the "
+            "picture, and the format of VL-InterpreT needs one for each. Such a model's traces can "
+            "be saved as files only."
         )
     starts, ends = boxes[:, :2], boxes[:, 2:]
     origin, size = starts.min(axis=0), np.median(ends - starts, axis=0)

@@ -21,8 +21,8 @@ _ASPECT = 0.02  # share of its height by which a picture may differ from what is
 class Places:
     """Boxes and outlines of the objects, by their number, in a picture of this width and height.
 
-    boxes: left, top, right, bottom, cut to the picture; as it came where no area is left, or where
-    it is none.
+    boxes: left, top, right, bottom, cut to the picture. One of which nothing lies in the picture,
+    and one that is no box (its sides exchanged, or one of them nan), stands as it came.
     """
 
     size: tuple[float, float]
@@ -96,16 +96,16 @@ def _one_each(metadata: dict[str, Any], name: str, n_objects: int) -> list[Any]:
     if not isinstance(found, list) or len(found) != n_objects:
         came = counted(len(found), "entry", "entries") if isinstance(found, list) else "no list"
         raise DatasetError(
-            f"{name} of its metadata has {came} for {counted(n_objects, 'object')}; wanted is one "
-            "each. Metadata and questions may be of different downloads."
+            f"its metadata has {came} under {name} for {counted(n_objects, 'object')}; wanted is "
+            "one entry each. Metadata and questions may be of different downloads."
         )
     return found
 
 
 def _box(value: object) -> Box:
-    """The first four numbers, nan for one that no picture reaches; the fifth is the detector's own.
+    """The first four numbers, nan for one that no picture reaches.
 
-    That tells how sure it was.
+    The fifth, which is not read, says how sure the detector was of the object.
     """
     if not isinstance(value, list) or len(value) < 4 or not all(map(_is_edge, value[:4])):
         raise DatasetError(

@@ -169,7 +169,7 @@ class _Asking:
         told = self._left_out(self.known, (width, height))
         return {"picture": self.line.picture, **self.line.facts, **boxes.fact(told)}
 
-    def _without(self, size: Size) -> tuple[str, ...]:
+    def _left_out_at(self, size: Size) -> tuple[str, ...]:
         """The boxes that are no place in the picture, which has this size."""
         return () if size is None else self._left_out(self.known.within(size), size)
 
@@ -200,7 +200,10 @@ class _Asking:
         answer = None if right is None else offered[right].text
         options = tuple(
             Option(
-                str(place), one.text, partial(self._example, (*before, one), answer), self._without
+                str(place),
+                one.text,
+                partial(self._example, (*before, one), answer),
+                self._left_out_at,
             )
             for place, one in enumerate(offered)
         )

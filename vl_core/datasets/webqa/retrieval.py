@@ -15,7 +15,8 @@ from jaxtyping import Bool, Float, Float64, Int64
 
 from vl_core.errors import EmptySelectionError
 
-# One score for each option, nan where a source could not be read: it is never chosen.
+# One score for each option, nan where a source could not be read: it is never chosen. Scores of any
+# precision are compared with a threshold in float64, as numpy would round it to theirs.
 Scores = Float[np.ndarray, "_"]
 _ROUNDING = 1e-9
 
@@ -32,7 +33,7 @@ class Retrieval(NamedTuple):
 class _Sources:
     """All sources of all questions, one after the other."""
 
-    scores: Float[np.ndarray, "source"]
+    scores: Float64[np.ndarray, "source"]
     is_right: Bool[np.ndarray, "source"]
     question: Int64[np.ndarray, "source"]  # which one it belongs to, by number
     n_questions: int
@@ -54,7 +55,7 @@ class _Sources:
         question alone; of those with one score only all together are a way.
         """
         order = np.argsort(-self.scores, kind="stable")[: np.count_nonzero(~np.isnan(self.scores))]
-        scores, question = self.scores[order].astype(np.float64), self.question[order]
+        scores, question = self.scores[order], self.question[order]
         totals = np.cumsum(self._gains(question, self.is_right[order]))
         is_last = np.append(scores[1:] < scores[:-1], True)
         below = np.append(scores[1:], -np.inf)[is_last]
@@ -89,7 +90,8 @@ def _sources(scores: Sequence[Scores], right: Sequence[frozenset[int]]) -> _Sour
         for place in range(length)
     ]
     question = np.repeat(np.arange(len(lengths)), lengths)
-    return _Sources(np.concatenate(scores), np.array(is_right, bool), question, len(lengths))
+    every = np.concatenate(scores, dtype=np.float64)
+    return _Sources(every, np.array(is_right, bool), question, len(lengths))
 
 
 def retrieval(
@@ -123,7 +125,7 @@ def _between(
 ) -> Float64[np.ndarray, "way"]:
     """A number that is below each of `above` and not below its neighbor; any, where that is -inf.
 
-    Between two neighbors of one precision there is none, and the lower one will do: what is chosen
+    Between two neighbors in float64 there is none, and the lower one will do: what is chosen
     is scored above the threshold.
     """
     middle = np.where(np.isinf(below), above - 1, below / 2 + above / 2)
@@ -132,4 +134,4 @@ def _between(
 
 def chosen(scores: Scores, threshold: float) -> tuple[int, ...]:
     """The places of the options of one question that are scored above the threshold."""
-    return tuple(np.flatnonzero(scores > threshold).tolist())
+    return tuple(np.flatnonzero(scores.astype(np.float64) > threshold).tolist())

@@ -2,8 +2,8 @@
 
 import pytest
 
-from vl_core import counting
-from vl_core.counting import EVERY, Counting
+from vl_core import progress
+from vl_core.progress import EVERY, Counting
 
 
 @pytest.fixture
@@ -13,7 +13,7 @@ def clock(monkeypatch):
     class Clock:
         now = 100.0
 
-    monkeypatch.setattr(counting.time, "monotonic", lambda: Clock.now)
+    monkeypatch.setattr(progress.time, "monotonic", lambda: Clock.now)
     return Clock
 
 
