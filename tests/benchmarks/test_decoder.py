@@ -71,7 +71,7 @@ def test_every_way_does_its_work(results, subject):
     key = head_stats.TEXT_TO_IMAGE_MASS.key
 
     assert len(results["kept"]) == LAYERS
-    assert results["masses"].keys() < results["statistics"].keys()
+    assert results["masses"].keys() < results["unsorted"].keys() < results["statistics"].keys()
     assert stacks[STREAM].head_stats.keys() == results["statistics"].keys()
     assert stream.hidden_states.shape == (LAYERS + 1, TOKENS, WIDTH)
     for found in (results["masses"], results["statistics"], stacks[STREAM].head_stats):

@@ -21,7 +21,8 @@ from tests.pages.set_visits import (
     look_inside,
     said,
 )
-from vl_core.answers import is_same
+from vl_core.answers import Answer, is_same
+from vl_core.model import Model
 
 LONG = "word " * 400  # more than the embedded model reads
 HEADS = "pages/heads.py"
@@ -221,6 +222,20 @@ def test_the_models_answer_stands_beside_the_sets(nothing_known):
         app.selectbox(key="set_outcome").set_value(outcome).run()
         numbers = [n for n in range(3) if is_right[n] == one]
         assert (listed(app) if numbers else []) == numbers
+
+
+def test_an_answer_that_was_stopped_is_told_beside_it_and_beside_the_figure(
+    nothing_known, monkeypatch
+):
+    """It is compared all the same; of whole answers nothing is said."""
+    whole = at("answers")
+    assert "stopped" not in said(whole)
+
+    set_answers._all_known.clear()
+    monkeypatch.setattr(Model, "answer", lambda *_: Answer("a red star and", is_cut_off=True))
+    app = at("answers")
+    assert "The answer was stopped; the model would have gone on." in said(app)
+    assert "1 answer stopped before its end, and compared as it is." in said(app)
 
 
 def test_another_model_answers_when_it_is_asked(nothing_known, monkeypatch):

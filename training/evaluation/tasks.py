@@ -136,7 +136,7 @@ def sources(
             "retrieval F1": retrieval_f1(found, items, threshold),
             "where a picture is gold": _f1_where(found, items, threshold, by_text=False),
             "where a text is gold": _f1_where(found, items, threshold, by_text=True),
-            "best source is gold": fmean(_is_gold(items, _best(found, items))),
+            "best source is gold": best_is_gold(found, items),
             "threshold": threshold,
         }
     by_text = np.array([item.asked.by_text for item in items])
@@ -166,6 +166,11 @@ def retrieval_f1(found: np.ndarray, items: Sequence[SourcedItem], threshold: flo
         hits = (gold & chosen).sum()
         values.append(2 * hits / (gold.sum() + chosen.sum()) if hits else 0.0)
     return fmean(values)
+
+
+def best_is_gold(found: np.ndarray, items: Sequence[SourcedItem]) -> float:
+    """How often the source with the highest score is gold; of equals none is preferred."""
+    return fmean(credit(own.tolist(), _gold(item)) for item, own in _by_item(found, items))
 
 
 def _f1_where(
@@ -218,10 +223,6 @@ def _gold(item: SourcedItem) -> frozenset[int]:
 
 def _best(found: np.ndarray, items: Sequence[SourcedItem]) -> list[int]:
     return [int(own.argmax()) for _, own in _by_item(found, items)]
-
-
-def _is_gold(items: Sequence[SourcedItem], best: Sequence[int]) -> list[bool]:
-    return [item.asked.sources[place].is_gold for item, place in zip(items, best, strict=True)]
 
 
 def _answered(subject: Subject, items: Sequence[SourcedItem], best: Sequence[int]) -> list[bool]:

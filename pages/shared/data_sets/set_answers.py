@@ -14,10 +14,14 @@ KEPT = 8  # pairs of a set and a model
 
 @dataclass(frozen=True)
 class Answered:
-    """What a model said to an item, in words; right: the set's answer, None where not told."""
+    """What a model said to an item, in words; right: the set's answer, None where not told.
+
+    is_cut_off: whether it would have gone on.
+    """
 
     said: str
     right: str | None
+    is_cut_off: bool
 
     @property
     def is_right(self) -> bool | None:
@@ -40,7 +44,8 @@ def answer(model: str, name: str, number: int) -> Answered:
     if number not in known:
         item = sets.item(name, number)
         with session.turn(model, lambda _: None), session.told_if_too_large(model):
-            known[number] = Answered(loaded.answer(item.example).text, item.answer)
+            said = loaded.answer(item.example)
+            known[number] = Answered(said.text, item.answer, said.is_cut_off)
     return known[number]
 
 

@@ -72,6 +72,8 @@ def _figures(model: str, name: str) -> None:
         st.caption(f"{_are(items, 'item')} scored; the set does not tell what is right.")
     if left_out:
         st.caption(_why_left_out(sets.opened(name).kind, left_out))
+    if stopped := sum(one.is_cut_off for one in answered.values()):
+        st.caption(f"{counted(stopped, 'answer')} stopped before its end, and compared as it is.")
 
 
 def _by_chance(one: Scored) -> float:

@@ -40,7 +40,12 @@ def _of_model(model: str, name: str, number: int) -> None:
     if found is not None:
         who = f"{set_scores.called(model)} says"
         st.markdown(_verdict(who, found.said, found.right, is_right=found.is_right))
-        st.caption("Compared word for word.", help=WORD_FOR_WORD, width="content")
+        stopped = " The answer was stopped; the model would have gone on."
+        st.caption(
+            f"Compared word for word.{stopped if found.is_cut_off else ''}",
+            help=WORD_FOR_WORD,
+            width="content",
+        )
 
 
 def _verdict(who: str, said: str, right: str | None, *, is_right: bool | None) -> str:

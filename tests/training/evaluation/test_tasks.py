@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from training import baselines
-from training.evaluation.tasks import _choice_figures, _credits, retrieval_f1
+from training.evaluation.tasks import _choice_figures, _credits, best_is_gold, retrieval_f1
 from vl_core.datasets import vcr
 from vl_core.datasets.scenes import TRAINING_SEEDS, UNSEEN_SEEDS, choice_items, sourced_items
 
@@ -41,6 +41,14 @@ def test_retrieval_f1_is_the_plain_definition():
         values.append(2 * precision * recall / (precision + recall) if hits else 0)
 
     assert retrieval_f1(found, items, 0.6) == pytest.approx(np.mean(values))
+
+
+def test_several_best_sources_count_by_their_share():
+    """One right, one wrong, one gold among two that are equal, two gold among three."""
+    items = [item(1, 0, 0), item(0, 1), item(1, 0, 0, 0), item(1, 1, 0)]
+    found = np.array([0.9, 0.1, 0.2, 0.9, 0.3, 0.5, 0.1, 0.5, 0.2, 0.4, 0.4, 0.4])
+
+    assert best_is_gold(found, items) == pytest.approx((1 + 0 + 1 / 2 + 2 / 3) / 4)
 
 
 def test_several_best_candidates_count_by_their_share():
