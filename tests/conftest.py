@@ -28,3 +28,14 @@ settings.load_profile("project")
 # No test may read or fill the disk store of whoever runs it.
 STORE = tempfile.TemporaryDirectory()
 os.environ["VLINTERPRET_CACHE"] = STORE.name
+
+
+def pytest_terminal_summary(terminalreporter):
+    """What tests measured and recorded, at the end, since processes of their own print nothing."""
+    reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
+    called = [report for report in reports if report.when == "call"]
+    properties = [one for report in called for one in report.user_properties]
+    if found := sorted(what for name, what in properties if name == "measured"):
+        terminalreporter.section("measured")
+        for what in found:
+            terminalreporter.write_line(what)

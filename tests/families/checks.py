@@ -10,7 +10,6 @@ A family whose streams, pictures or questions differ says so in its class's cons
 """
 
 import re
-import sys
 from itertools import pairwise
 from pathlib import Path
 from typing import ClassVar
@@ -170,23 +169,21 @@ class FamilyChecks:
         assert [text for text in texts if strange.search(text)] == []
         assert all(text.strip() for text in texts)
 
-    def test_patches_lie_where_the_model_sees_them(self, model, example, trace, capsys):
+    def test_patches_lie_where_the_model_sees_them(self, model, example, trace, record_property):
         """Inverting the pixels of a patch changes its own token more than any other of its view."""
         for stream, wanted in self.pass_rates.items():
             rate = probes.pass_rate(model, example, trace.streams[stream].tokens, stream)
-            with capsys.disabled():
-                sys.stdout.write(f"\n{model.family.name}, {stream}: {rate:.0%} of patches ")
+            record_property("measured", f"{model.family.name}, {stream}: {rate:.0%} of patches")
             assert rate >= wanted, stream
 
-    def test_boxes_are_centred_on_what_the_model_sees(self, model, example, trace, capsys):
+    def test_boxes_are_centred_on_what_the_model_sees(self, model, example, trace, record_property):
         """A picture of coordinates, read back from the pixels that each patch is made of."""
         for stream in self.pass_rates:
             tokens = trace.streams[stream].tokens
             errors = probes.centre_errors(model, example, tokens, stream)
             rate, worst = np.mean(errors <= self.off_centre), errors.max()
-            with capsys.disabled():
-                sys.stdout.write(f"\n{model.family.name}, {stream}: {rate:.0%} centred, ")
-                sys.stdout.write(f"at most {worst:.2f} pixels off ")
+            said = f"{rate:.0%} centred, at most {worst:.2f} pixels off"
+            record_property("measured", f"{model.family.name}, {stream}: {said}")
             assert rate == 1, (stream, worst)
 
     def test_the_answer_is_the_plain_models(self, folder, trace, example):
